@@ -1,0 +1,36 @@
+import type { SecretValue } from '../base/secret.ts'
+import type { Notice, Problem } from './problem.ts'
+import type { Document, ResourceKey } from './resource.ts'
+
+/** Where desired configuration comes from: a directory or a cluster. Keys flow out; whoever reconciles reads the current state back. */
+export interface Source {
+  /** False until the first complete listing; a directory that is missing at start keeps it false. */
+  readonly synced: boolean
+  get(key: ResourceKey): Document | undefined
+  keys(): Iterable<ResourceKey>
+  /** Problems that belong to no resource: unreadable or unparsable files, duplicates, a missing directory. */
+  problems(): readonly Problem[]
+  notices(): readonly Notice[]
+  /** Starts watching. `onChange` gets the keys that changed, appeared or disappeared; what settles together comes in one call. */
+  start(onChange: (keys: ReadonlySet<ResourceKey>) => void): Promise<void>
+  /** Nothing runs, and `onChange` is not called, after this resolves. */
+  stop(): Promise<void>
+}
+
+export type SecretLookup =
+  | { readonly state: 'found'; readonly value: SecretValue }
+  | { readonly state: 'not-found' }
+  | { readonly state: 'key-missing' }
+  /** In a cluster: the Secret lacks the label that permits webhooks to use it. */
+  | { readonly state: 'not-permitted' }
+  /** Could not be read just now (I/O error): whoever has a value keeps it. */
+  | { readonly state: 'unreadable'; readonly reason: string }
+
+/** Where secret values come from. Values are as stored; trimming and judging them is the reader's. */
+export interface SecretSource {
+  /** Answers from memory or a small local read; safe to call per reconcile. */
+  get(name: string, key: string): SecretLookup
+  /** Starts watching. `onChange` gets the names of the Secrets that changed. */
+  start(onChange: (names: ReadonlySet<string>) => void): Promise<void>
+  stop(): Promise<void>
+}

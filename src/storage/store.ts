@@ -1,0 +1,132 @@
+import type {
+  AttemptRecord,
+  DeliveryRecord,
+  DeliveryState,
+  DispatchWrite,
+  EndpointRecord,
+  LaneSummary,
+  NewEvent,
+  PendingDelivery,
+  ResourceRecord,
+} from './records.ts'
+import type { ResourceKey } from '../resources/resource.ts'
+import type { RecordOf, TableName } from './tables.ts'
+
+/** One row to write. Inserts bring the id they got from `allocateId`. */
+export type Mutation = {
+  [T in TableName]:
+    | { readonly op: 'insert'; readonly table: T; readonly row: RecordOf<T> }
+    | { readonly op: 'update'; readonly table: T; readonly id: number; readonly changes: Partial<RecordOf<T>> }
+    | { readonly op: 'delete'; readonly table: T; readonly id: number }
+}[TableName]
+
+/**
+ * What must still hold when the write is made, or nothing of it is. `row`: the row exists and each named column has the value
+ * the writer read (`lockVersion`, `revision`, `name`, ...). `absent`: no other row has this value (text compared without case).
+ */
+export type Expectation = {
+  [T in TableName]:
+    | { readonly kind: 'row'; readonly table: T; readonly id: number; readonly values: Partial<RecordOf<T>> }
+    | {
+        readonly kind: 'absent'
+        readonly table: T
+        readonly column: keyof RecordOf<T> & string
+        readonly value: string | number
+        readonly exceptId?: number
+      }
+}[TableName]
+
+/** One write of the API: all of it becomes durable together, or nothing does. */
+export interface WriteSet {
+  readonly expect: readonly Expectation[]
+  readonly mutations: readonly Mutation[]
+  readonly events: readonly NewEvent[]
+}
+
+/**
+ * committed: durable. conflict: the first expectation that no longer held; nothing was written. unavailable: the store cannot write
+ * just now (disk full, I/O error), nothing was written, trying again later may succeed.
+ */
+export type CommitResult =
+  | { readonly outcome: 'committed' }
+  | { readonly outcome: 'conflict'; readonly expectation: Expectation }
+  | { readonly outcome: 'unavailable'; readonly reason: string }
+
+export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in' | 'contains' | 'is null' | 'is not null'
+
+/** A list of rows: conditions are ANDed; text is compared without case by `contains`. */
+export interface ListQuery<T extends TableName> {
+  readonly where: readonly {
+    readonly column: keyof RecordOf<T> & string
+    readonly comparison: Comparison
+    readonly value?: string | number | boolean | readonly (string | number)[]
+  }[]
+  readonly orderBy: readonly { readonly column: keyof RecordOf<T> & string; readonly descending: boolean }[]
+  readonly limit: number
+  readonly offset: number
+}
+
+/** Reads of what is committed. A caller that has awaited `commit` sees its own write. */
+export interface RecordReader {
+  get<T extends TableName>(table: T, id: number): Promise<RecordOf<T> | undefined>
+  /** First row whose column has this value (text compared without case for unique columns). */
+  find<T extends TableName>(
+    table: T,
+    column: keyof RecordOf<T> & string,
+    value: string | number,
+  ): Promise<RecordOf<T> | undefined>
+  list<T extends TableName>(table: T, query: ListQuery<T>): Promise<{ rows: RecordOf<T>[]; total: number }>
+  /** Sum of an integer column over the rows that match, nulls as 0. */
+  sum<T extends TableName>(table: T, column: keyof RecordOf<T> & string, where: ListQuery<T>['where']): Promise<number>
+}
+
+export interface DeliveryFilter {
+  readonly webhook?: string
+  readonly state?: DeliveryState
+  /** Only deliveries older than this one: how to page. */
+  readonly beforeSeq?: number
+  readonly limit: number
+}
+
+/** What the dispatcher and the admin listener ask of the store. */
+export interface DeliveryStore {
+  /** Called once, before any commit: new deliveries are handed over in memory as soon as they are durable, in order of `seq`. */
+  onDeliveries(listener: (deliveries: readonly PendingDelivery[]) => void): void
+  /** Rejects only when the store is closed; while the disk is full it waits and tries again. Durable once resolved. */
+  recordDispatch(write: DispatchWrite): Promise<void>
+  /** Pending deliveries of one webhook by (nextAttemptAt, seq), or by seq alone for lines; at most `limit`, due at `dueBy` or before. */
+  pendingDeliveries(
+    webhook: string,
+    options: { order: 'due' | 'seq'; dueBy: number; afterSeq?: number; limit: number },
+  ): Promise<PendingDelivery[]>
+  /** A row per webhook with something pending. */
+  laneSummaries(): Promise<LaneSummary[]>
+  /** Pending deliveries whose event happened at or before `occurredBy`, oldest first. */
+  pendingOlderThan(occurredBy: number, limit: number): Promise<DeliveryRecord[]>
+  /** Ends all pending deliveries of a webhook as `cancelled`, in bounded pieces; how many there were. */
+  cancelPending(webhook: string, reason: string, at: number): Promise<number>
+  endpoints(): Promise<EndpointRecord[]>
+  /** Newest first. */
+  deliveries(filter: DeliveryFilter): Promise<DeliveryRecord[]>
+  delivery(seq: number): Promise<(PendingDelivery & { log: AttemptRecord[] }) | undefined>
+  /** Queues the event of a past delivery again for the same webhook, as a new delivery; undefined if there is no such delivery. */
+  redeliver(seq: number, at: number): Promise<PendingDelivery | undefined>
+}
+
+/** What the reconciler remembers. */
+export interface ResourceStore {
+  resources(): Promise<ResourceRecord[]>
+  /** Durable once resolved. Rejects when the store cannot write just now; nothing is then changed. */
+  saveResources(save: readonly ResourceRecord[], remove: readonly ResourceKey[]): Promise<void>
+}
+
+/** The whole store, one per process. */
+export interface Store extends RecordReader, DeliveryStore, ResourceStore {
+  /** The next free id of a table; never given twice, gaps are fine. */
+  allocateId(table: TableName): number
+  commit(write: WriteSet): Promise<CommitResult>
+  /** Whether the last write found the disk usable; for readiness and logs. */
+  readonly healthy: boolean
+  /** Waits for what was handed in, then releases the files and the lock. */
+  close(): Promise<void>
+}

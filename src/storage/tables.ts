@@ -1,0 +1,145 @@
+/**
+ * The API's tables, described once: the record types, the SQL schema and the statements of every store derive from it.
+ * Times are milliseconds since the Unix epoch; dates are `YYYY-MM-DD`; durations are whole minutes.
+ */
+type ColumnType = 'integer' | 'text' | 'boolean'
+
+interface Column<T extends ColumnType = ColumnType, N extends boolean = boolean> {
+  readonly type: T
+  readonly nullable: N
+  /** No two rows share the value, compared without case for text. */
+  readonly unique?: boolean
+  /** Rows are looked up or filtered by it. */
+  readonly indexed?: boolean
+}
+
+const integer = { type: 'integer', nullable: false } as const
+const text = { type: 'text', nullable: false } as const
+const boolean = { type: 'boolean', nullable: false } as const
+const optionalInteger = { type: 'integer', nullable: true } as const
+const optionalText = { type: 'text', nullable: true } as const
+
+const indexed = <C extends Column>(column: C) => ({ ...column, indexed: true }) as const
+const unique = <C extends Column>(column: C) => ({ ...column, unique: true }) as const
+
+export const TABLES = {
+  users: {
+    id: integer,
+    login: unique(text),
+    firstName: text,
+    lastName: text,
+    email: text,
+    admin: boolean,
+    /** active | registered | locked | invited */
+    status: text,
+    language: text,
+    createdAt: integer,
+    updatedAt: integer,
+  },
+  tokens: {
+    id: integer,
+    userId: indexed(integer),
+    name: text,
+    /** Hex SHA-256 of the token's text; the text itself (256 random bits) is stored nowhere. */
+    hash: unique(text),
+    createdAt: integer,
+  },
+  types: {
+    id: integer,
+    name: text,
+    color: text,
+    position: integer,
+    isDefault: boolean,
+    isMilestone: boolean,
+    createdAt: integer,
+    updatedAt: integer,
+  },
+  statuses: {
+    id: integer,
+    name: text,
+    color: text,
+    position: integer,
+    isDefault: boolean,
+    isClosed: boolean,
+    isReadonly: boolean,
+    excludedFromTotals: boolean,
+    defaultDoneRatio: integer,
+  },
+  priorities: { id: integer, name: text, color: text, position: integer, isDefault: boolean, isActive: boolean },
+  activities: { id: integer, name: text, position: integer, isDefault: boolean, isActive: boolean },
+  projects: {
+    id: integer,
+    identifier: unique(text),
+    name: text,
+    description: text,
+    active: boolean,
+    public: boolean,
+    statusCode: optionalText,
+    statusExplanation: text,
+    parentId: indexed(optionalInteger),
+    /** Rises with every write; never shown. */
+    revision: integer,
+    createdAt: integer,
+    updatedAt: integer,
+  },
+  workPackages: {
+    id: integer,
+    projectId: indexed(integer),
+    typeId: integer,
+    statusId: integer,
+    priorityId: integer,
+    authorId: integer,
+    assigneeId: optionalInteger,
+    responsibleId: optionalInteger,
+    parentId: indexed(optionalInteger),
+    subject: text,
+    description: text,
+    startDate: optionalText,
+    dueDate: optionalText,
+    estimatedMinutes: optionalInteger,
+    remainingMinutes: optionalInteger,
+    percentageDone: optionalInteger,
+    scheduleManually: boolean,
+    ignoreNonWorkingDays: boolean,
+    /** Rises with every write: shown, and required of writers, as `lockVersion`. */
+    lockVersion: integer,
+    createdAt: integer,
+    updatedAt: integer,
+  },
+  timeEntries: {
+    id: integer,
+    projectId: indexed(integer),
+    workPackageId: indexed(integer),
+    userId: integer,
+    activityId: optionalInteger,
+    comment: text,
+    spentOn: text,
+    minutes: optionalInteger,
+    ongoing: boolean,
+    revision: integer,
+    createdAt: integer,
+    updatedAt: integer,
+  },
+} as const satisfies Record<string, Record<string, Column>>
+
+export type TableName = keyof typeof TABLES
+
+type ColumnValue<C> =
+  C extends Column<infer T, infer N>
+    ? (T extends 'integer' ? number : T extends 'text' ? string : boolean) | (N extends true ? null : never)
+    : never
+
+/** A row as the program sees it: camelCase, booleans as booleans. */
+export type RecordOf<T extends TableName> = {
+  -readonly [C in keyof (typeof TABLES)[T]]: ColumnValue<(typeof TABLES)[T][C]>
+}
+
+export type UserRecord = RecordOf<'users'>
+export type TokenRecord = RecordOf<'tokens'>
+export type TypeRecord = RecordOf<'types'>
+export type StatusRecord = RecordOf<'statuses'>
+export type PriorityRecord = RecordOf<'priorities'>
+export type ActivityRecord = RecordOf<'activities'>
+export type ProjectRecord = RecordOf<'projects'>
+export type WorkPackageRecord = RecordOf<'workPackages'>
+export type TimeEntryRecord = RecordOf<'timeEntries'>
