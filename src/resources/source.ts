@@ -11,6 +11,11 @@ export interface Source {
   /** Problems that belong to no resource: unreadable or unparsable files, duplicates, a missing directory. */
   problems(): readonly Problem[]
   notices(): readonly Notice[]
+  /**
+   * True while what this origin (`Document.origin.file`) says cannot be known: the file is unreadable or unparsable, the root is
+   * missing. A resource last seen there is then kept, after a restart too, although `get` no longer answers for it.
+   */
+  silent(origin: string): boolean
   /** Starts watching. `onChange` gets the keys that changed, appeared or disappeared; what settles together comes in one call. */
   start(onChange: (keys: ReadonlySet<ResourceKey>) => void): Promise<void>
   /** Nothing runs, and `onChange` is not called, after this resolves. */

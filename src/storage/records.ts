@@ -116,6 +116,8 @@ export interface LaneSummary {
 /** What the reconciler remembers of a resource across restarts; the last good spec above all. */
 export interface ResourceRecord {
   readonly key: ResourceKey
+  /** `Document.origin.file` it last came from: while that is silent the resource is kept. */
+  readonly origin: string
   /** File mode: starts at 1, rises when the canonical spec changes. */
   readonly generation: number
   /** Hash of the canonical spec `generation` stands for. */
