@@ -52,15 +52,19 @@ export type CommitResult =
   | { readonly outcome: 'conflict'; readonly expectation: Expectation }
   | { readonly outcome: 'unavailable'; readonly reason: string }
 
-export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in' | 'contains' | 'is null' | 'is not null'
+export type Comparison =
+  '=' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in' | 'contains' | 'not contains' | 'is null' | 'is not null'
 
-/** A list of rows: conditions are ANDed; text is compared without case by `contains`. */
+/** One test of a row; given several columns, it passes when any of them does. */
+export interface Condition<T extends TableName> {
+  readonly column: (keyof RecordOf<T> & string) | readonly (keyof RecordOf<T> & string)[]
+  readonly comparison: Comparison
+  readonly value?: string | number | boolean | readonly (string | number)[]
+}
+
+/** A list of rows: conditions are ANDed; text is compared without case by `contains` and `not contains`. */
 export interface ListQuery<T extends TableName> {
-  readonly where: readonly {
-    readonly column: keyof RecordOf<T> & string
-    readonly comparison: Comparison
-    readonly value?: string | number | boolean | readonly (string | number)[]
-  }[]
+  readonly where: readonly Condition<T>[]
   readonly orderBy: readonly { readonly column: keyof RecordOf<T> & string; readonly descending: boolean }[]
   readonly limit: number
   readonly offset: number
