@@ -25,27 +25,30 @@ export function resolveNames(
   claims: readonly NameClaim[],
   holderOutside: (folded: string) => ResourceKey | undefined,
 ): ReadonlyMap<ResourceKey, ResourceKey> {
-  const losers = new Map<ResourceKey, ResourceKey>()
+  const losers = new Set<ResourceKey>()
   const ordered = [...claims].sort(comparePrecedence)
+  let owners = new Map<string, ResourceKey>()
   for (let before = -1; before !== losers.size;) {
     before = losers.size
-    const owners = keptNames(ordered, losers)
-    for (const claim of ordered) {
-      if (losers.has(claim.key)) continue
+    owners = keptNames(ordered, losers)
+    for (const claim of ordered.filter(({ key }) => !losers.has(key))) {
       const wanted = foldName(claim.wanted)
       const owner = holderOutside(wanted) ?? owners.get(wanted)
-      if (owner !== undefined && owner !== claim.key) losers.set(claim.key, owner)
+      if (owner !== undefined && owner !== claim.key) losers.add(claim.key)
       else owners.set(wanted, claim.key)
     }
   }
-  return losers
+  // Whoever a claim lost to may itself have lost in a later round: the owner at the end is the one to name.
+  return new Map(
+    ordered.flatMap(({ key, wanted }) => {
+      const owner = holderOutside(foldName(wanted)) ?? owners.get(foldName(wanted))
+      return losers.has(key) && owner !== undefined ? [[key, owner] as const] : []
+    }),
+  )
 }
 
 /** Names that stay where they are: held and still wanted, or held by a claimant that lost and so cannot move. */
-function keptNames(
-  claims: readonly NameClaim[],
-  losers: ReadonlyMap<ResourceKey, ResourceKey>,
-): Map<string, ResourceKey> {
+function keptNames(claims: readonly NameClaim[], losers: ReadonlySet<ResourceKey>): Map<string, ResourceKey> {
   const kept = new Map<string, ResourceKey>()
   for (const claim of claims) {
     if (claim.held === undefined) continue
