@@ -1,0 +1,178 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+import type { StatusListing } from '../status/listing.ts'
+import type { Condition } from '../status/status.ts'
+import type { AttemptOutcome, DeliveryState } from '../storage/records.ts'
+import { KINDS } from './kinds.ts'
+
+type FinalState = Exclude<DeliveryState, 'pending'>
+type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after'
+
+const FINAL_STATES: Record<FinalState, true> = { delivered: true, dead: true, cancelled: true }
+const ATTEMPT_OUTCOMES: Record<AttemptOutcome, true> = {
+  success: true,
+  http: true,
+  timeout: true,
+  dns: true,
+  connect: true,
+  tls: true,
+  protocol: true,
+  'address-blocked': true,
+}
+const RECONCILE_RESULTS: Record<ReconcileResult, true> = {
+  success: true,
+  error: true,
+  requeue: true,
+  requeue_after: true,
+}
+
+/** controller-runtime's buckets, so that dashboards made for it fit. */
+const RECONCILE_BUCKETS_S = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 1.75, 2,
+  2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
+]
+const ATTEMPT_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60]
+
+/** What is read when somebody asks for the metrics, instead of being counted along the way. */
+export interface MetricSources {
+  readonly version: string
+  readonly listing: StatusListing
+  /** Deliveries not ended yet. */
+  readonly pending: () => number
+  readonly circuitsOpen: () => number
+  /** Version of the snapshot in force. */
+  readonly configVersion: () => number
+}
+
+/** What the program counts. Durations in milliseconds, as everywhere inside; Prometheus gets seconds. */
+export interface Metrics {
+  readonly registry: Registry
+  attemptMade(outcome: AttemptOutcome, durationMs: number): void
+  deliveryEnded(state: FinalState, count?: number): void
+  /** `controller` is the kind in lower case, as controller-runtime has it. */
+  reconciled(controller: string, result: ReconcileResult, durationMs: number): void
+}
+
+/** A registry of our own: nothing is counted into prom-client's global one. No series is per webhook but its conditions. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  addGauges(registry, sources)
+  addConditionGauge(registry, sources.listing)
+  const delivery = deliveryMetrics(registers)
+  const reconcile = reconcileMetrics(registers)
+  return { registry, ...delivery, ...reconcile }
+}
+
+function deliveryMetrics(registers: Registry[]): Pick<Metrics, 'attemptMade' | 'deliveryEnded'> {
+  const deliveries = new Counter({
+    name: 'nepenthes_deliveries_total',
+    help: 'Deliveries ended, by how: delivered, dead (given up) or cancelled.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const attempts = new Counter({
+    name: 'nepenthes_delivery_attempts_total',
+    help: 'Requests to receivers, by outcome; http is a status code other than 2xx.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'nepenthes_delivery_attempt_duration_seconds',
+    help: 'Time of one request to a receiver, DNS to last byte of the response.',
+    buckets: ATTEMPT_BUCKETS_S,
+    registers,
+  })
+  for (const outcome of Object.keys(FINAL_STATES)) deliveries.inc({ outcome }, 0)
+  for (const outcome of Object.keys(ATTEMPT_OUTCOMES)) attempts.inc({ outcome }, 0)
+  return {
+    attemptMade(outcome, durationMs) {
+      attempts.inc({ outcome })
+      duration.observe(durationMs / 1000)
+    },
+    deliveryEnded: (outcome, count = 1) => deliveries.inc({ outcome }, count),
+  }
+}
+
+function reconcileMetrics(registers: Registry[]): Pick<Metrics, 'reconciled'> {
+  const total = new Counter({
+    name: 'controller_runtime_reconcile_total',
+    help: 'Total number of reconciliations per controller',
+    labelNames: ['controller', 'result'],
+    registers,
+  })
+  const errors = new Counter({
+    name: 'controller_runtime_reconcile_errors_total',
+    help: 'Total number of reconciliation errors per controller',
+    labelNames: ['controller'],
+    registers,
+  })
+  const time = new Histogram({
+    name: 'controller_runtime_reconcile_time_seconds',
+    help: 'Length of time per reconciliation per controller',
+    labelNames: ['controller'],
+    buckets: RECONCILE_BUCKETS_S,
+    registers,
+  })
+  for (const controller of KINDS.map((kind) => kind.toLowerCase())) {
+    for (const result of Object.keys(RECONCILE_RESULTS)) total.inc({ controller, result }, 0)
+    errors.inc({ controller }, 0)
+    time.zero({ controller })
+  }
+  return {
+    reconciled(controller, result, durationMs) {
+      total.inc({ controller, result })
+      if (result === 'error') errors.inc({ controller })
+      time.observe({ controller }, durationMs / 1000)
+    },
+  }
+}
+
+function addGauges(registry: Registry, sources: MetricSources): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  gauge('nepenthes_deliveries_pending', 'Deliveries not ended yet, those held included.', sources.pending)
+  gauge('nepenthes_circuits_open', 'Webhooks whose circuit is open.', sources.circuitsOpen)
+  gauge('nepenthes_config_version', 'Version of the configuration in force; 0 before the first.', sources.configVersion)
+  new Gauge({
+    name: 'nepenthes_build_info',
+    help: 'Always 1; the label tells the version.',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version: sources.version }, 1)
+}
+
+const CONDITION_GAUGE = {
+  name: 'nepenthes_resource_condition',
+  help: 'What the conditions of each resource say now: 1 for the status each has, no series for those it has not.',
+}
+
+/**
+ * One series a condition, made up while somebody asks and forgotten after: 10,000 webhooks with every status kept as a
+ * series would cost more memory than the webhooks themselves.
+ */
+function addConditionGauge(registry: Registry, listing: StatusListing): void {
+  const labelNames = ['kind', 'name', 'type', 'status'] as const
+  const gauge = new Gauge<(typeof labelNames)[number]>({ ...CONDITION_GAUGE, labelNames, registers: [registry] })
+  const empty = gauge.get.bind(gauge)
+  gauge.get = async () => ({
+    ...(await empty()),
+    values: listing
+      .list()
+      .flatMap(({ kind, metadata: { name }, status }) =>
+        status.conditions.map((condition) => conditionSeries(kind, name, condition)),
+      ),
+  })
+}
+
+function conditionSeries(kind: string, name: string, { type, status }: Condition) {
+  return { value: 1, labels: { kind, name, type, status } }
+}

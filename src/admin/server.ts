@@ -1,0 +1,70 @@
+import { fastify, type FastifyError, type FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { StatusListing } from '../status/listing.ts'
+import type { DeliveryStore } from '../storage/store.ts'
+import { type Access, judgeAccess } from './access.ts'
+import { deliveryRoutes } from './deliveries.ts'
+import { healthRoutes, type Readiness } from './health.ts'
+import { badRequest, notFound, refuse, type Refusal } from './refusal.ts'
+import { resourceRoutes } from './resources.ts'
+import { type TokenAdmin, tokenRoutes } from './tokens.ts'
+
+const BODY_BYTES_MAX = 64 * 1024
+
+export interface AdminDependencies {
+  readonly listing: StatusListing
+  readonly deliveries: DeliveryStore
+  readonly tokens: TokenAdmin
+  readonly readiness: () => Readiness
+  readonly metrics: Registry
+  readonly access: Access
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The admin listener's server, not yet listening: health, metrics, and `/v1`, which the command line uses. */
+export function createAdminServer(dependencies: AdminDependencies): FastifyInstance {
+  const server = fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: 'idle' })
+  const closing = new AbortController()
+  server.addHook('preClose', async () => closing.abort())
+  server.setErrorHandler<FastifyError>((error, _request, reply) => refuse(reply, judgeError(error, dependencies.log)))
+  server.setNotFoundHandler((request, reply) => refuse(reply, noSuchPath(request.method, request.url)))
+  healthRoutes(server, dependencies.readiness, dependencies.metrics)
+  void server.register(async (v1) => registerV1(v1, dependencies, closing.signal), { prefix: '/v1' })
+  return server
+}
+
+/** A scope of its own, so that its access hook runs for whatever the router takes for a path under `/v1`, unknown ones included. */
+function registerV1(v1: FastifyInstance, dependencies: AdminDependencies, closing: AbortSignal): void {
+  v1.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    const refusal = judgeAccess(dependencies.access, request)
+    if (refusal) return refuse(reply, refusal)
+  })
+  v1.setNotFoundHandler((request, reply) => refuse(reply, noSuchPath(request.method, request.url)))
+  resourceRoutes(v1, { ...dependencies, closing })
+  deliveryRoutes(v1, dependencies)
+  tokenRoutes(v1, dependencies.tokens)
+}
+
+function noSuchPath(method: string, url: string): Refusal {
+  return notFound(`there is no ${method} ${url.split('?')[0]}`, 'See docs/cli.md for what the admin listener serves.')
+}
+
+/** Errors of the framework are the caller's (body too large, not JSON); everything else is ours, and told to the log only. */
+function judgeError(error: FastifyError, log: Log): Refusal {
+  if (error.statusCode === 413) {
+    return { status: 413, code: 'TooLarge', message: `a body may have at most ${BODY_BYTES_MAX} bytes`, hint: '' }
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500) return badRequest(error.message)
+  log.error({ err: error }, 'admin request failed')
+  return {
+    status: 500,
+    code: 'Internal',
+    message: 'the operator failed to answer',
+    hint: 'Its log says why.',
+  }
+}
