@@ -134,6 +134,15 @@ export function readClientConfig(command: Command): ClientConfig {
   return config
 }
 
+/** One option with a default, or mandatory, parsed; throws a UsageError if it cannot be used. */
+export function readOption<T>(command: Command, key: string, parser: (text: string) => Result<T, string>): T {
+  const given = new Given(command)
+  const value = given.parse<T | undefined>(key, parser, undefined)
+  given.throwProblems()
+  if (value === undefined) throw new UsageError(`--${key} is required`)
+  return value
+}
+
 /** The options of one command and what turned out to be wrong with them. */
 class Given {
   readonly #command: Command

@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+
+import { flag, settleEnvironment } from '../config.ts'
+import type { Io } from './io.ts'
+
+/** `nepenthes validate` and `nepenthes schema`: what needs no operator. Their modules are loaded only when asked for. */
+export function validateSubcommand(io: Io): Command {
+  return new Command('validate')
+    .description('Check files and directories of resources without applying anything.')
+    .argument('<path...>', 'files, or directories of YAML files')
+    .addOption(flag('--output <format>', 'text, json or github (annotations in GitHub Actions)', 'text'))
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 all valid, 1 problems, 2 wrong usage.
+
+Examples:
+  nepenthes validate config/
+  nepenthes validate --output json config/webhooks.yaml`,
+    )
+    .action(async (paths: string[], _options: unknown, command: Command) => {
+      settleEnvironment(command)
+      const { validateCommand } = await import('./validate.ts')
+      const output = String(command.getOptionValue('output'))
+      io.finish(await validateCommand(paths, { output, stdout: io.out, stderr: io.err }))
+    })
+}
+
+export function schemaSubcommand(io: Io): Command {
+  return new Command('schema')
+    .description('Print the JSON Schema of one kind, or of all, for editors.')
+    .argument('[kind]', 'ApiSettings or Webhook')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  nepenthes schema > nepenthes.schema.json
+  nepenthes schema webhook > webhook.schema.json`,
+    )
+    .action(async (kind: string | undefined) => {
+      const { schemaCommand } = await import('./schema.ts')
+      io.finish(await schemaCommand(kind, { stdout: io.out, stderr: io.err }))
+    })
+}

@@ -1,0 +1,23 @@
+import { kindOf, KINDS_HINT } from '../admin/kinds.ts'
+import type { Kind } from '../resources/resource.ts'
+import { UsageError } from '../config.ts'
+
+/** What a person means by `KIND[/NAME]`. */
+export interface Target {
+  readonly kind: Kind
+  readonly name: string | undefined
+}
+
+/** Reads `KIND` or `KIND/NAME`; throws a UsageError for anything else. */
+export function parseTarget(text: string): Target {
+  const [kindName = '', name, ...rest] = text.split('/')
+  const kind = kindOf(kindName)
+  if (!kind) throw new UsageError(`there is no kind "${kindName}"\n${KINDS_HINT}`)
+  if (name === '' || rest.length > 0) throw new UsageError(`"${text}": expected KIND/NAME, for example webhook/billing`)
+  return { kind, name }
+}
+
+/** `webhook/billing`, as messages name a resource. */
+export function targetText(target: { kind: string; name: string }): string {
+  return `${target.kind.toLowerCase()}/${target.name}`
+}
