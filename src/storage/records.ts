@@ -29,7 +29,7 @@ export interface DeliveryRecord {
   readonly state: DeliveryState
   /** Attempts made so far. */
   readonly attempts: number
-  /** The event's time. */
+  /** The event's time; of a redelivery, the time it was asked for. The deadline counts from it. */
   readonly occurredAt: number
   /** When the next attempt is due (pending only; the event's time for a new one). */
   readonly nextAttemptAt: number

@@ -62,7 +62,10 @@ export interface Condition<T extends TableName> {
   readonly value?: string | number | boolean | readonly (string | number)[]
 }
 
-/** A list of rows: conditions are ANDed; text is compared without case by `contains` and `not contains`. */
+/**
+ * A list of rows: conditions are ANDed; text is compared without case by `contains` and `not contains`; `!=`, `not in` and
+ * `not contains` hold for null. Text is ordered without case, nulls come last either way, and equal rows stand by their ids.
+ */
 export interface ListQuery<T extends TableName> {
   readonly where: readonly Condition<T>[]
   readonly orderBy: readonly { readonly column: keyof RecordOf<T> & string; readonly descending: boolean }[]
@@ -96,7 +99,10 @@ export interface DeliveryFilter {
 export interface DeliveryStore {
   /** Called once, before any commit: new deliveries are handed over in memory as soon as they are durable, in order of `seq`. */
   onDeliveries(listener: (deliveries: readonly PendingDelivery[]) => void): void
-  /** Rejects only when the store is closed; while the disk is full it waits and tries again. Durable once resolved. */
+  /**
+   * Rejects only when the store is closed; while the disk is full it waits and tries again. Durable once resolved. Final states
+   * stay: an update of a delivery that has ended (cancelled while its request was in flight) changes nothing.
+   */
   recordDispatch(write: DispatchWrite): Promise<void>
   /** Pending deliveries of one webhook by (nextAttemptAt, seq), or by seq alone for lines; at most `limit`, due at `dueBy` or before. */
   pendingDeliveries(
@@ -115,6 +121,12 @@ export interface DeliveryStore {
   delivery(seq: number): Promise<(PendingDelivery & { log: AttemptRecord[] }) | undefined>
   /** Queues the event of a past delivery again for the same webhook, as a new delivery; undefined if there is no such delivery. */
   redeliver(seq: number, at: number): Promise<PendingDelivery | undefined>
+  /**
+   * Drops the oldest events with their deliveries and attempts, in bounded pieces: those whose deliveries all ended before
+   * `finishedBefore`, and, while the store holds more than `maxBytes`, those whose deliveries have ended at all. An event with a
+   * pending delivery stays. How many deliveries went.
+   */
+  prune(bounds: { finishedBefore: number; maxBytes: number }): Promise<number>
 }
 
 /** What the reconciler remembers. */

@@ -1,0 +1,57 @@
+import { assert } from '../../base/assert.ts'
+import { TABLES, type TableName } from '../tables.ts'
+import type { Cell } from './wire.ts'
+
+export interface ColumnInfo {
+  readonly name: string
+  /** The name as SQL writes it. */
+  readonly sql: string
+  readonly type: 'integer' | 'text' | 'boolean'
+  readonly nullable: boolean
+  readonly unique: boolean
+  readonly indexed: boolean
+}
+
+interface TableInfo {
+  readonly columns: readonly ColumnInfo[]
+  readonly byName: ReadonlyMap<string, ColumnInfo>
+  readonly booleans: readonly string[]
+}
+
+export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
+
+const TABLE_INFO: ReadonlyMap<string, TableInfo> = new Map(TABLE_NAMES.map((table) => [table, describe(table)]))
+
+function describe(table: TableName): TableInfo {
+  const columns = Object.entries(TABLES[table]).map(([name, column]) => ({
+    unique: false,
+    indexed: false,
+    ...column,
+    name,
+    sql: `"${name}"`,
+  }))
+  return {
+    columns,
+    byName: new Map(columns.map((column) => [column.name, column])),
+    booleans: columns.filter((column) => column.type === 'boolean').map((column) => column.name),
+  }
+}
+
+/** Names reach SQL text only through here and `columnOf`: what is not in TABLES never does. */
+export function tableInfo(table: string): TableInfo {
+  const info = TABLE_INFO.get(table)
+  assert(info !== undefined, `the table ${table} exists`)
+  return info
+}
+
+export function columnOf(table: string, name: string): ColumnInfo {
+  const column = tableInfo(table).byName.get(name)
+  assert(column !== undefined, `the column ${table}.${name} exists`)
+  return column
+}
+
+/** A value of a record as SQLite holds it. */
+export function toCell(value: string | number | boolean | null | undefined): Cell {
+  if (typeof value === 'boolean') return value ? 1 : 0
+  return value ?? null
+}

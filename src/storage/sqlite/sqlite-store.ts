@@ -1,0 +1,143 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { PendingDelivery, ResourceRecord } from '../records.ts'
+import type { Store } from '../store.ts'
+import { createDeliveryReader } from './delivery-reader.ts'
+import { encodeDispatch, encodeResources } from './encode.ts'
+import { openCounters } from './counters.ts'
+import { GroupQueue } from './group-queue.ts'
+import { lockDirectory } from './lock.ts'
+import { openReader, openWriter, type Synchronous } from './pragmas.ts'
+import { createRecordReader } from './record-reader.ts'
+import { migrate } from './schema.ts'
+import { statementCache } from './statements.ts'
+import { createWrites, type Writes } from './writes.ts'
+
+export interface SqliteStoreOptions {
+  /** DATA: created (0700) if absent, and held by an exclusive lock until `close`. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly log: Log
+  /** FULL unless a test shows what less would lose. */
+  readonly synchronous?: Synchronous
+  /** Upper bound of the database in pages of 4 KiB; unbounded without it. */
+  readonly maxPages?: number
+}
+
+const DATABASE_FILE = 'nepenthes.db'
+const CANCEL_PIECE = 500
+
+/**
+ * Opens the embedded store: one SQLite database, written by one thread. Throws a UserError if the directory is held by another
+ * process or the database is of a newer version.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { directory, clock } = options
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const unlock = lockDirectory(directory, clock)
+  try {
+    return await openLocked(options, unlock)
+  } catch (thrown) {
+    unlock()
+    throw thrown
+  }
+}
+
+async function openLocked(options: SqliteStoreOptions, unlock: () => void): Promise<Store> {
+  const file = join(options.directory, DATABASE_FILE)
+  const pragmas = { synchronous: options.synchronous ?? 'FULL', maxPages: options.maxPages }
+  prepareFile(file, pragmas)
+  const listeners: ((deliveries: readonly PendingDelivery[]) => void)[] = []
+  const queue = await GroupQueue.open({
+    writer: { file, ...pragmas },
+    clock: options.clock,
+    log: options.log,
+    handOver: (deliveries) => listeners.forEach((listener) => listener(deliveries)),
+  })
+  const reader = openReader(file)
+  reader.function('lower_unicode', { deterministic: true }, (text) => String(text).toLowerCase())
+  return createStore({ queue, reader, listeners, clock: options.clock, unlock })
+}
+
+function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {
+  const db = openWriter(file, pragmas)
+  try {
+    migrate(db, file)
+  } finally {
+    db.close()
+  }
+}
+
+interface Parts {
+  readonly queue: GroupQueue
+  readonly reader: DatabaseSync
+  readonly listeners: ((deliveries: readonly PendingDelivery[]) => void)[]
+  readonly clock: Clock
+  readonly unlock: () => void
+}
+
+function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store {
+  const prepare = statementCache(reader)
+  const counters = openCounters(prepare)
+  const writes = createWrites({ queue, counters, clock })
+  const deliveryReader = createDeliveryReader(prepare)
+  let closed: Promise<void> | undefined
+  const close = async () => {
+    await writes.finish()
+    reader.close()
+    await queue.close()
+    unlock()
+  }
+  return {
+    ...createRecordReader(prepare),
+    ...deliveryReader,
+    allocateId: (table) => counters.nextId(table),
+    commit: (write) => writes.commit(write),
+    onDeliveries: (listener) => void listeners.push(listener),
+    recordDispatch: async (write) => void (await writes.untilWritten(encodeDispatch(write))),
+    cancelPending: (webhook, reason, at) => cancelPending(writes, counters.peekSeq(), { webhook, reason, at }),
+    prune: (bounds) => prune(writes, bounds),
+    async redeliver(seq, at) {
+      const source = await deliveryReader.delivery(seq)
+      return source === undefined ? undefined : writes.queueAgain(source, at)
+    },
+    async resources() {
+      const rows = prepare('SELECT record FROM resources ORDER BY key').all()
+      return rows.map((row) => JSON.parse(String(row['record'])) as ResourceRecord)
+    },
+    saveResources: (save, remove) => writes.once(encodeResources(save, remove)),
+    get healthy() {
+      return queue.healthy
+    },
+    close: () => (closed ??= close()),
+  }
+}
+
+interface Cancel {
+  readonly webhook: string
+  readonly reason: string
+  readonly at: number
+}
+
+/** What is queued from now on is not meant: a webhook that comes back while we are at it keeps its new deliveries. */
+async function cancelPending(writes: Writes, beforeSeq: number, { webhook, reason, at }: Cancel): Promise<number> {
+  for (let total = 0; ;) {
+    const [count = 0] = await writes.untilWritten(['cancel', webhook, reason, at, beforeSeq, CANCEL_PIECE])
+    total += count
+    if (count < CANCEL_PIECE) return total
+  }
+}
+
+async function prune(writes: Writes, bounds: { finishedBefore: number; maxBytes: number }): Promise<number> {
+  let removed = 0
+  for (let after = -1, more = 1; more !== 0;) {
+    const numbers = await writes.untilWritten(['prune', after, bounds.finishedBefore, bounds.maxBytes])
+    removed += numbers[0] ?? 0
+    after = numbers[1] ?? after
+    more = numbers[2] ?? 0
+  }
+  return removed
+}

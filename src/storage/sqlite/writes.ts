@@ -1,0 +1,144 @@
+import { assert } from '../../base/assert.ts'
+import { backoffMs } from '../../base/backoff.ts'
+import { sleep, type Clock } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
+import type { NewEvent, PendingDelivery } from '../records.ts'
+import type { CommitResult, WriteSet } from '../store.ts'
+import type { Counters } from './counters.ts'
+import { encodeCommit } from './encode.ts'
+import type { GroupQueue } from './group-queue.ts'
+import type { WireResult, WireSet } from './wire.ts'
+
+/** One process and one disk: there is no herd to spread, so the waits need no randomness. */
+const RETRY = { firstMs: 200, factor: 2, maxMs: 5_000 }
+const NO_JITTER: Pick<Random, 'fraction'> = { fraction: () => 1 }
+
+/** The ways of handing something to the writer. All reject once `finish` was called. */
+export interface Writes {
+  commit(write: WriteSet): Promise<CommitResult>
+  /** Queues the event of a past delivery again, for its webhook alone. */
+  queueAgain(source: PendingDelivery, at: number): Promise<PendingDelivery>
+  /** Tries again while the disk cannot be written; the numbers of the result. */
+  untilWritten(set: WireSet): Promise<readonly number[]>
+  /** Tries once, and throws if it cannot be written. */
+  once(set: WireSet): Promise<void>
+  /** Refuses what comes from now on; resolves once all that came before is written or has failed. */
+  finish(): Promise<void>
+}
+
+interface Parts {
+  readonly queue: GroupQueue
+  readonly counters: Counters
+  readonly clock: Clock
+}
+
+export function createWrites(parts: Parts): Writes {
+  const closing = new AbortController()
+  const retrying = new Set<Promise<unknown>>()
+  const refuseWhenClosed = () => {
+    if (closing.signal.aborted) throw new Error('the store is closed')
+  }
+  const untilWritten = async (set: WireSet, deliveries: readonly PendingDelivery[] = []) => {
+    refuseWhenClosed()
+    const work = submitUntilWritten(parts, closing.signal, set, deliveries)
+    retrying.add(work)
+    return work.finally(() => retrying.delete(work))
+  }
+  return {
+    async commit(write) {
+      refuseWhenClosed()
+      return commitWrite(parts, write)
+    },
+    async queueAgain(source, at) {
+      const { set, deliveries } = redelivery(parts.counters, source, at)
+      await untilWritten(set, deliveries)
+      const [delivery] = deliveries
+      assert(delivery !== undefined, 'a redelivery is one delivery')
+      return delivery
+    },
+    untilWritten,
+    async once(set) {
+      refuseWhenClosed()
+      const result = await parts.queue.submit(set, 0)
+      if (result.kind !== 'done') throw errorOf(result)
+    },
+    async finish() {
+      closing.abort()
+      await Promise.allSettled(retrying)
+      await parts.queue.drain()
+    },
+  }
+}
+
+async function commitWrite({ queue, counters }: Parts, write: WriteSet): Promise<CommitResult> {
+  const firstSeqs = write.events.map((event) => counters.nextSeqs(event.webhooks.length))
+  const deliveries = write.events.flatMap((event, i) => pendingOf(event, firstSeqs[i] ?? 0))
+  const chars = write.events.reduce((sum, event) => sum + event.body.length, 0)
+  const result = await queue.submit(encodeCommit(write, firstSeqs), chars, deliveries)
+  switch (result.kind) {
+    case 'done':
+      return { outcome: 'committed' }
+    case 'unavailable':
+      return { outcome: 'unavailable', reason: result.reason }
+    case 'conflict': {
+      const expectation = write.expect[result.index]
+      assert(expectation !== undefined, 'a conflict names one of the expectations')
+      return { outcome: 'conflict', expectation }
+    }
+    case 'failed':
+      throw errorOf(result)
+  }
+}
+
+/** The deliveries as they will stand in the log, so that nobody needs to read them back. */
+function pendingOf(event: NewEvent, firstSeq: number): PendingDelivery[] {
+  return event.webhooks.map((webhook, i) => ({
+    seq: firstSeq + i,
+    eventSeq: firstSeq,
+    eventId: event.id,
+    eventName: event.name,
+    projectId: event.projectId,
+    webhook,
+    state: 'pending',
+    attempts: 0,
+    occurredAt: event.occurredAt,
+    nextAttemptAt: event.occurredAt,
+    lastFailure: '',
+    finishedAt: null,
+    body: event.body,
+  }))
+}
+
+/** A redelivery is an event of its own with the same id and bytes: the log stays in the order of time, and is dropped in that order. */
+function redelivery(counters: Counters, source: PendingDelivery, at: number) {
+  const { eventId: id, eventName: name, projectId, body, webhook } = source
+  const event: NewEvent = { id, name, projectId, occurredAt: at, body, webhooks: [webhook] }
+  const seq = counters.nextSeqs(1)
+  return { set: encodeCommit({ expect: [], mutations: [], events: [event] }, [seq]), deliveries: pendingOf(event, seq) }
+}
+
+async function submitUntilWritten(
+  { queue, clock }: Parts,
+  closing: AbortSignal,
+  set: WireSet,
+  deliveries: readonly PendingDelivery[],
+): Promise<readonly number[]> {
+  for (let attempt = 1; ; attempt++) {
+    const last = closing.aborted
+    const result = await queue.submit(set, 0, deliveries)
+    if (result.kind === 'done') return result.numbers ?? []
+    if (result.kind !== 'unavailable' || last) throw errorOf(result)
+    await sleep(clock, backoffMs(RETRY, attempt, NO_JITTER), closing)
+  }
+}
+
+function errorOf(result: Exclude<WireResult, { kind: 'done' }>): Error {
+  switch (result.kind) {
+    case 'unavailable':
+      return new Error(`the store cannot be written just now: ${result.reason}`)
+    case 'failed':
+      return new Error(`the store refused a write: ${result.message}`)
+    case 'conflict':
+      return new Error('the store refused a write: an expectation did not hold')
+  }
+}
