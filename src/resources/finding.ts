@@ -1,0 +1,40 @@
+import type { ProblemCode } from './problem.ts'
+
+/** Steps from the root of a document: field names and list indices. */
+export type Path = readonly (string | number)[]
+
+/** A problem before it has a place in a file: found in a value, told by its path. */
+export interface Finding {
+  readonly path: Path
+  readonly code: ProblemCode
+  readonly message: string
+  readonly hint: string
+  /** Which end of the field to point at; `value` unless told. */
+  readonly target?: 'key' | 'value'
+}
+
+const PLAIN_STEP = /^[A-Za-z_][A-Za-z0-9_-]*$/
+
+/** `spec.events[0]`, `metadata.labels["a.b/c"]`; empty for the root. */
+export function formatPath(path: Path): string {
+  let text = ''
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`
+    else if (!PLAIN_STEP.test(step)) text += `[${JSON.stringify(step)}]`
+    else text += text === '' ? step : `.${step}`
+  }
+  return text
+}
+
+/** Names a value's type for a message; the value itself only where it is short and cannot be a secret. */
+export function describe(value: unknown, show = false): string {
+  if (value === null) return 'nothing (null)'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  if (typeof value === 'string') return show && value.length <= 60 ? `the text ${JSON.stringify(value)}` : 'text'
+  return `${typeof value} ${JSON.stringify(value)}`
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

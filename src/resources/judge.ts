@@ -1,0 +1,97 @@
+import { formatPath, isRecord, type Finding, type Path } from './finding.ts'
+import { KINDS, KIND_NAMES } from './kinds.ts'
+import { checkMetadata } from './metadata.ts'
+import type { AmbiguousValue } from './node-value.ts'
+import type { Kind } from './resource.ts'
+import { valuesAt } from './rule.ts'
+import { schemaCheck, unknownField, type SchemaCheck } from './schema-check.ts'
+
+const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec']
+const SPEC = ['spec']
+
+const specChecks = Object.fromEntries(
+  KIND_NAMES.map((kind) => [kind, schemaCheck(KINDS[kind].specSchema)]),
+) as Readonly<Record<Kind, SchemaCheck>>
+
+/** All that is wrong with a document of `kind` at our `apiVersion`: fields, metadata, schema and rules. */
+export function judge(kind: Kind, object: Readonly<Record<string, unknown>>): Finding[] {
+  const findings: Finding[] = []
+  for (const field of Object.keys(object))
+    if (field !== 'status' && !TOP_FIELDS.includes(field)) findings.push(unknownField([], field, TOP_FIELDS))
+  findings.push(...checkMetadata(object['metadata']), ...checkSpec(kind, object['spec']))
+  for (const rule of KINDS[kind].rules) {
+    for (const { value, path } of valuesAt(object, rule.at)) {
+      for (const violation of rule.check(value)) {
+        const at = violation.path ? [...path, ...violation.path] : path
+        const message = violation.message ?? `${formatPath(at)} ${rule.message}`
+        findings.push({ path: at, code: rule.code, message, hint: violation.hint })
+      }
+    }
+  }
+  return findings
+}
+
+function checkSpec(kind: Kind, spec: unknown): Finding[] {
+  if (spec !== undefined) return specChecks[kind](spec, SPEC)
+  const hint = kind === 'ApiSettings' ? 'Add spec: {} for all defaults.' : 'Add spec with events and url.'
+  return [{ path: SPEC, code: 'MissingField', message: 'spec is missing', hint, target: 'key' }]
+}
+
+/** Probably unwise, though not wrong. */
+export function warnings(kind: Kind, object: Readonly<Record<string, unknown>>): Finding[] {
+  const { spec } = object
+  if (kind !== 'Webhook' || !isRecord(spec)) return []
+  const { url } = spec
+  if (typeof url !== 'string' || !url.startsWith('http://')) return []
+  const message = 'spec.url is http: deliveries travel unencrypted'
+  return [{ path: ['spec', 'url'], code: 'InsecureUrl', message, hint: 'Use https if the receiver can.' }]
+}
+
+/** Findings with the ambiguous scalars among them; what else was found at their very places is their echo and left out. */
+export function withAmbiguous(
+  kind: Kind,
+  findings: readonly Finding[],
+  ambiguous: readonly AmbiguousValue[],
+): readonly Finding[] {
+  if (ambiguous.length === 0) return findings
+  const places = new Set(ambiguous.map(({ path }) => formatPath(path)))
+  return [
+    ...ambiguous.map((value) => ambiguousFinding(kind, value)),
+    ...findings.filter(({ path }) => !places.has(formatPath(path))),
+  ]
+}
+
+function ambiguousFinding(kind: Kind, { path, source, ambiguity, target }: AmbiguousValue): Finding {
+  const shown = source.slice(0, 60)
+  const where = target === 'key' ? `the key ${shown}` : `${formatPath(path)}: ${shown}`
+  const hint = target === 'key' ? keyHint(shown) : valueHint(fieldType(kind, path), shown, ambiguity.plain)
+  const message = `${where} is read one way by kubectl and another by YAML 1.2`
+  return { path, code: 'AmbiguousScalar', message, hint, target }
+}
+
+function keyHint(source: string): string {
+  return source === '<<' ? 'Merge keys are not supported: write the fields out.' : `Quote it: "${source}".`
+}
+
+function valueHint(type: string | undefined, source: string, plain: string | undefined): string {
+  const isSwitch = plain === 'true' || plain === 'false'
+  if (type === 'boolean') return isSwitch ? `Write ${plain}.` : 'Write true or false.'
+  if (type === 'integer' || type === 'number')
+    return plain !== undefined && !isSwitch
+      ? `Write the number in plain decimal, for example ${plain}.`
+      : 'Write a number.'
+  if (type === 'string' || plain === undefined) return `Quote it: "${source}".`
+  return `Quote it: "${source}"; or write ${plain}.`
+}
+
+/** The JSON type the schema gives to a field; metadata holds text only. */
+function fieldType(kind: Kind, path: Path): string | undefined {
+  if (path[0] !== 'spec') return path[0] === 'metadata' ? 'string' : undefined
+  let schema: unknown = KINDS[kind].specSchema
+  for (const step of path.slice(1)) {
+    if (!isRecord(schema)) return undefined
+    const properties = schema['properties']
+    schema = typeof step === 'number' ? schema['items'] : isRecord(properties) ? properties[step] : undefined
+  }
+  return isRecord(schema) && typeof schema['type'] === 'string' ? schema['type'] : undefined
+}
