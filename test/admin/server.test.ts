@@ -19,7 +19,15 @@ const billing = resourceWith('Webhook', 'billing', [
   ['Delivering', 'Unknown', 'NoDeliveries'],
 ])
 const settings = resourceWith('ApiSettings', 'default', [['Ready', 'True']])
-const problem = { file: 'a.yaml', line: 1, column: 2, path: '', code: 'Unparsable', message: 'not YAML', hint: '' } as const
+const problem = {
+  file: 'a.yaml',
+  line: 1,
+  column: 2,
+  path: '',
+  code: 'Unparsable',
+  message: 'not YAML',
+  hint: '',
+} as const
 
 describe('health', () => {
   test('readiness follows the operator and tells why on demand', async () => {
