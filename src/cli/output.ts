@@ -13,6 +13,6 @@ export function parseOutput(text: string): Result<Output, string> {
 /** Prints an answer the way it was asked for; `table` makes the form for people. */
 export function print(io: Io, output: Output, answer: unknown, table: () => string): void {
   if (output === 'json') io.out(`${JSON.stringify(answer, null, 2)}\n`)
-  else if (output === 'yaml') io.out(stringify(answer, { aliasDuplicateObjects: false }))
+  else if (output === 'yaml') io.out(stringify(answer, { aliasDuplicateObjects: false, compat: 'yaml-1.1' }))
   else io.out(table())
 }
