@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
+import { KIND_NAMES } from '../resources/kinds.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { Condition } from '../status/status.ts'
 import type { AttemptOutcome, DeliveryState } from '../storage/records.ts'
-import { KINDS } from './kinds.ts'
 
 type FinalState = Exclude<DeliveryState, 'pending'>
 type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after'
@@ -115,7 +115,7 @@ function reconcileMetrics(registers: Registry[]): Pick<Metrics, 'reconciled'> {
     buckets: RECONCILE_BUCKETS_S,
     registers,
   })
-  for (const controller of KINDS.map((kind) => kind.toLowerCase())) {
+  for (const controller of KIND_NAMES.map((kind) => kind.toLowerCase())) {
     for (const result of Object.keys(RECONCILE_RESULTS)) total.inc({ controller, result }, 0)
     errors.inc({ controller }, 0)
     time.zero({ controller })

@@ -1,5 +1,7 @@
 import type { FastifyReply } from 'fastify'
 
+import { KIND_NAMES, KINDS } from '../resources/kinds.ts'
+
 /** Why the admin listener does not do as asked, for people. The body of every answer that is not 2xx, as `error`. */
 export interface Refusal {
   /** HTTP status. */
@@ -23,4 +25,9 @@ export function badRequest(message: string, hint = ''): Refusal {
 
 export function notFound(message: string, hint = ''): Refusal {
   return { status: 404, code: 'NotFound', message, hint }
+}
+
+export function noSuchKind(name: string): Refusal {
+  const known = KIND_NAMES.map((kind) => [kind, KINDS[kind].plural, ...KINDS[kind].shortNames].join(' or '))
+  return notFound(`there is no kind "${name}"`, `There are ${known.join(', and ')}, in any case.`)
 }

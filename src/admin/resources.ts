@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Clock } from '../base/clock.ts'
 import { fail, ok, type Result } from '../base/result.ts'
+import { kindNamed } from '../resources/kinds.ts'
 import { type ResourceKey, resourceKey } from '../resources/resource.ts'
 import type { StatusListing } from '../status/listing.ts'
 import { CONDITION_TYPES } from '../status/status.ts'
-import { kindOf, KINDS_HINT } from './kinds.ts'
-import { badRequest, notFound, type Refusal, refuse } from './refusal.ts'
+import { badRequest, noSuchKind, notFound, type Refusal, refuse } from './refusal.ts'
 import { conditionStatus, conditionType, type Goal, waitFor } from './wait.ts'
 
 interface ResourceRequest {
@@ -34,8 +34,8 @@ export function resourceRoutes(server: FastifyInstance, dependencies: ResourceRo
     problems: listing.problems(),
   }))
   server.get<ResourceRequest>('/resources/:kind/:name', async (request, reply) => {
-    const kind = kindOf(request.params.kind)
-    if (!kind) return refuse(reply, notFound(`there is no kind "${request.params.kind}"`, KINDS_HINT))
+    const kind = kindNamed(request.params.kind)
+    if (!kind) return refuse(reply, noSuchKind(request.params.kind))
     const key = resourceKey(kind, request.params.name)
     if (request.query.condition !== undefined) return answerWait(dependencies, key, request, reply)
     const resource = listing.get(key)

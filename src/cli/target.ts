@@ -1,4 +1,5 @@
-import { kindOf, KINDS_HINT } from '../admin/kinds.ts'
+import { noSuchKind } from '../admin/refusal.ts'
+import { kindNamed } from '../resources/kinds.ts'
 import type { Kind } from '../resources/resource.ts'
 import { UsageError } from '../config.ts'
 
@@ -11,8 +12,11 @@ export interface Target {
 /** Reads `KIND` or `KIND/NAME`; throws a UsageError for anything else. */
 export function parseTarget(text: string): Target {
   const [kindName = '', name, ...rest] = text.split('/')
-  const kind = kindOf(kindName)
-  if (!kind) throw new UsageError(`there is no kind "${kindName}"\n${KINDS_HINT}`)
+  const kind = kindNamed(kindName)
+  if (!kind) {
+    const { message, hint } = noSuchKind(kindName)
+    throw new UsageError(`${message}\n${hint}`)
+  }
   if (name === '' || rest.length > 0) throw new UsageError(`"${text}": expected KIND/NAME, for example webhook/billing`)
   return { kind, name }
 }

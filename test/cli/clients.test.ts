@@ -83,7 +83,7 @@ describe('status', () => {
     [
       ['gadget'],
       2,
-      'nepenthes: there is no kind "gadget"\nThe kinds are apisettings, and webhook or webhooks or nwh.\n',
+      'nepenthes: there is no kind "gadget"\nThere are ApiSettings or apisettings, and Webhook or webhooks or nwh, in any case.\n',
     ],
     [['--output', 'xml'], 2, 'nepenthes: --output "xml": expected table, json or yaml\n'],
     [['webhook/'], 2, 'nepenthes: "webhook/": expected KIND/NAME'],
