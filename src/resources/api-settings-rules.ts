@@ -11,6 +11,7 @@ export const API_SETTINGS_RULES: readonly Rule[] = [
     at: '',
     code: 'InvalidName',
     cel: "self.metadata.name == 'default'",
+    editor: { properties: { metadata: { properties: { name: { const: 'default' } } } } },
     message: 'ApiSettings must be named default: there is one per environment',
     check: objectCheck(({ metadata }) => {
       if (!isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === 'default')
@@ -23,6 +24,7 @@ export const API_SETTINGS_RULES: readonly Rule[] = [
     at: 'spec.cors.allowedOrigins[]',
     code: 'InvalidOrigin',
     cel: `self.matches(${celString(ORIGIN)}) && !self.matches(${celString(DEFAULT_PORT)})`,
+    editor: { pattern: ORIGIN, not: { pattern: DEFAULT_PORT } },
     message:
       'must be an exact origin as browsers send it: http(s)://host[:port], lower case, punycode, no default port, no path',
     check: textCheck(judgeOrigin),

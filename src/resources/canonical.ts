@@ -20,10 +20,11 @@ function canonical(value: unknown, isSet: boolean): unknown {
     return isSet ? items.map((item) => JSON.stringify(item)).sort() : items
   }
   if (!isRecord(value)) return value
-  // As entries, not as an object: an object would reorder keys that look like numbers.
-  return Object.keys(value)
+  // As entries: an object would reorder keys that look like numbers. Wrapped, to differ from a list of pairs.
+  const entries = Object.keys(value)
     .sort()
     .map((key) => [key, canonical(value[key], SETS.has(key))])
+  return { entries }
 }
 
 /** The off switch: it works in every document that parses, whatever else is wrong with it. */

@@ -1,4 +1,4 @@
-import { formatPath, isRecord, type Finding } from './finding.ts'
+import { formatPath, isRecord, printable, type Finding } from './finding.ts'
 import { judge, warnings } from './judge.ts'
 import { isKind } from './kinds.ts'
 import { isSubdomain } from './metadata.ts'
@@ -74,5 +74,6 @@ function clusterMetadata(name: string, metadata: Record<string, unknown>): Resou
 
 function placed(finding: Finding, file: string): Problem {
   const { code, message, hint } = finding
-  return { file, line: 1, column: 1, path: formatPath(finding.path), code, message, hint }
+  const path = printable(formatPath(finding.path))
+  return { file, line: 1, column: 1, path, code, message: printable(message), hint: printable(hint) }
 }

@@ -29,7 +29,7 @@ export function checkEnvironment(documents: Iterable<Document>): Problem[] {
 /** What display names are compared by: ignoring case, `metadata.name` where none is written. */
 export function displayNameKey({ metadata, rawSpec }: Pick<Document, 'metadata' | 'rawSpec'>): string {
   const written = isRecord(rawSpec) ? rawSpec['displayName'] : undefined
-  return (typeof written === 'string' ? written : metadata.name).normalize('NFC').toLowerCase()
+  return (typeof written === 'string' ? written : metadata.name).toLowerCase()
 }
 
 /** The problem of a document whose kind and name `holder` has already. */

@@ -38,3 +38,11 @@ export function describe(value: unknown, show = false): string {
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** Text from a document, safe on a terminal and in one line: control characters become escapes. */
+export function printable(text: string): string {
+   
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}

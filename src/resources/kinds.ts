@@ -100,7 +100,7 @@ const webhook: KindDefinition = {
     },
     AGE,
   ],
-  selectableFields: ['.spec.url', '.spec.enabled'],
+  selectableFields: ['.spec.enabled'],
 }
 
 export const KINDS: Readonly<Record<Kind, KindDefinition>> = { ApiSettings: apiSettings, Webhook: webhook }
@@ -109,4 +109,13 @@ export const KIND_NAMES = Object.keys(KINDS) as readonly Kind[]
 
 export function isKind(name: unknown): name is Kind {
   return typeof name === 'string' && Object.hasOwn(KINDS, name)
+}
+
+/** The kind meant by a kind, plural or short name in any case, as kubectl takes them. */
+export function kindNamed(name: string): Kind | undefined {
+  const lower = name.toLowerCase()
+  return KIND_NAMES.find((kind) => {
+    const { plural, singular, shortNames } = KINDS[kind]
+    return [plural, singular, ...shortNames].includes(lower)
+  })
 }

@@ -1,7 +1,7 @@
 import { isNode, type Node } from 'yaml'
 import { classify } from './classify.ts'
 import { textsOf, toDocument, usableName } from './document.ts'
-import { formatPath, isRecord, type Finding, type Path } from './finding.ts'
+import { formatPath, isRecord, printable, type Finding, type Path } from './finding.ts'
 import { judge, warnings, withAmbiguous } from './judge.ts'
 import { readNode } from './node-value.ts'
 import { LineIndex, offsetOf } from './place.ts'
@@ -155,5 +155,12 @@ function placed(reader: FileReader, item: Item, finding: Finding): Problem {
 }
 
 function problemAt(reader: FileReader, offset: number, { path, code, message, hint }: Finding): Problem {
-  return { file: reader.file, ...reader.lines.place(offset), path: formatPath(path), code, message, hint }
+  return {
+    file: reader.file,
+    ...reader.lines.place(offset),
+    path: printable(formatPath(path)),
+    code,
+    message: printable(message),
+    hint: printable(hint),
+  }
 }

@@ -20,6 +20,8 @@ export interface Rule {
   readonly code: ProblemCode
   /** What must hold. Without the Kubernetes URL library, which clients cannot run. Undefined where CEL cannot say it. */
   readonly cel: string | undefined
+  /** The same as JSON Schema where that can say it, for editors. */
+  readonly editor?: Readonly<Record<string, unknown>>
   /** For people; the server shows it as it is. */
   readonly message: string
   /** Judges a value of any type: one that the schema refuses is none of its business. */

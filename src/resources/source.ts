@@ -16,7 +16,10 @@ export interface Source {
    * missing. A resource last seen there is then kept, after a restart too, although `get` no longer answers for it.
    */
   silent(origin: string): boolean
-  /** Starts watching. `onChange` gets the keys that changed, appeared or disappeared; what settles together comes in one call. */
+  /**
+   * Starts watching; resolves when the first listing is complete, or known to have to wait. `onChange` gets the keys that changed,
+   * appeared or disappeared; what settles together comes in one call. No key at all: `synced`, problems or silences changed.
+   */
   start(onChange: (keys: ReadonlySet<ResourceKey>) => void): Promise<void>
   /** Nothing runs, and `onChange` is not called, after this resolves. */
   stop(): Promise<void>

@@ -22,6 +22,7 @@ const urlRules: readonly Rule[] = [
     at: 'spec',
     code: 'ExactlyOne',
     cel: 'has(self.url) != has(self.urlFrom)',
+    editor: { oneOf: [{ required: ['url'] }, { required: ['urlFrom'] }] },
     message: 'exactly one of url and urlFrom must be set',
     check: objectCheck((spec) => exactlyOne(spec, 'url', 'urlFrom', 'spec')),
   },
@@ -29,6 +30,7 @@ const urlRules: readonly Rule[] = [
     at: 'spec.url',
     code: 'InvalidUrl',
     cel: `self.matches(${celString(URL_SCHEME)})`,
+    editor: { pattern: URL_SCHEME },
     message: 'must begin with https:// or http:// and a host',
     check: textCheck((url) =>
       patterns.scheme.test(url) ? undefined : { hint: 'Write the whole URL, the scheme in lower case.' },
@@ -38,6 +40,7 @@ const urlRules: readonly Rule[] = [
     at: 'spec.url',
     code: 'InvalidUrl',
     cel: `!self.matches(${celString(URL_CREDENTIALS)})`,
+    editor: { not: { pattern: URL_CREDENTIALS } },
     message: 'must not contain credentials',
     check: textCheck((url) =>
       patterns.credentials.test(url)
@@ -49,6 +52,7 @@ const urlRules: readonly Rule[] = [
     at: 'spec.url',
     code: 'InvalidUrl',
     cel: `self.matches(${celString(URL_CHARACTERS)})`,
+    editor: { pattern: URL_CHARACTERS },
     message: 'must not contain spaces, control characters or backslashes',
     check: textCheck((url) => (patterns.characters.test(url) ? undefined : { hint: 'Percent-encode them.' })),
   },
@@ -71,6 +75,7 @@ const headerRules: readonly Rule[] = [
     at: 'spec.headers[]',
     code: 'ExactlyOne',
     cel: 'has(self.value) != has(self.valueFrom)',
+    editor: { oneOf: [{ required: ['value'] }, { required: ['valueFrom'] }] },
     message: 'exactly one of value and valueFrom must be set',
     check: objectCheck((header) => exactlyOne(header, 'value', 'valueFrom', 'a header')),
   },
@@ -117,6 +122,7 @@ const deliveryRules: readonly Rule[] = [
   {
     at: 'spec.delivery',
     code: 'StrictConcurrency',
+    editor: { not: { required: ['maxConcurrency', 'ordering'], properties: { ordering: { const: 'Strict' } } } },
     cel: "!has(self.maxConcurrency) || !has(self.ordering) || self.ordering != 'Strict'",
     message: 'maxConcurrency cannot be combined with ordering Strict, which has one request in flight',
     check: objectCheck(({ maxConcurrency, ordering }) =>
