@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from 'node:util'
+import { duplicate } from '../../resources/environment.ts'
+import type { Notice, Problem } from '../../resources/problem.ts'
+import type { Document, ParsedFile, ResourceKey } from '../../resources/resource.ts'
+
+/** What is known of one file: what it last said, and what is wrong with it now. */
+interface FileSays {
+  readonly documents: readonly Document[]
+  readonly problems: readonly Problem[]
+  readonly notices: readonly Notice[]
+  /** It could be read but not understood: the documents are from before. */
+  readonly silent: boolean
+  /** Set while it cannot be read: the rest is from before. */
+  readonly failure: readonly Problem[]
+}
+
+interface Claim {
+  readonly path: string
+  readonly document: Document
+}
+
+const NOTHING: FileSays = { documents: [], problems: [], notices: [], silent: false, failure: [] }
+
+/**
+ * The resources of all files, derived from what each file says. Where two documents have the same kind and name the one that held the
+ * name stays; among newcomers the first by path, in byte order, then by place. A file on its way out yields to any other.
+ */
+export class DocumentView {
+  readonly #files = new Map<string, FileSays>()
+  readonly #claims = new Map<ResourceKey, Claim[]>()
+  readonly #held = new Map<ResourceKey, Claim>()
+  readonly #duplicates = new Map<ResourceKey, readonly Problem[]>()
+  readonly #isVanishing: (path: string) => boolean
+
+  constructor(isVanishing: (path: string) => boolean) {
+    this.#isVanishing = isVanishing
+  }
+
+  get(key: ResourceKey): Document | undefined {
+    return this.#held.get(key)?.document
+  }
+
+  keys(): Iterable<ResourceKey> {
+    return this.#held.keys()
+  }
+
+  isSilent(path: string): boolean {
+    return this.#files.get(path)?.silent ?? false
+  }
+
+  problems(): Problem[] {
+    return [
+      ...[...this.#files.values()].flatMap(({ problems, failure }) => [...failure, ...problems]),
+      ...[...this.#duplicates.values()].flat(),
+    ]
+  }
+
+  notices(): Notice[] {
+    return [...this.#files.values()].flatMap(({ notices }) => notices)
+  }
+
+  /** A new reading of a file. The keys it touched are to be settled afterwards. */
+  read(path: string, parsed: ParsedFile, touched: Set<ResourceKey>): void {
+    const { documents, problems, notices } = parsed
+    if (saysNothing(parsed)) this.#replace(path, { ...this.#says(path), problems, silent: true, failure: [] }, touched)
+    else this.#replace(path, { documents, problems, notices, silent: false, failure: [] }, touched)
+  }
+
+  /** It can be read again and says what it said before. Someone else may hold its names by now. */
+  recovered(path: string, touched: Set<ResourceKey>): void {
+    this.#replace(path, { ...this.#says(path), failure: [] }, touched)
+  }
+
+  /** The file is there but cannot be read: what it said stays. */
+  failed(path: string, failure: readonly Problem[], touched: Set<ResourceKey>): void {
+    this.#replace(path, { ...this.#says(path), failure }, touched)
+  }
+
+  gone(path: string, touched: Set<ResourceKey>): void {
+    this.#replace(path, NOTHING, touched)
+    this.#files.delete(path)
+  }
+
+  /** Decides who holds each of these keys; which of them now say something else than before. */
+  settle(touched: ReadonlySet<ResourceKey>): Set<ResourceKey> {
+    return new Set([...touched].filter((key) => this.#settleKey(key)))
+  }
+
+  #says(path: string): FileSays {
+    return this.#files.get(path) ?? NOTHING
+  }
+
+  #replace(path: string, says: FileSays, touched: Set<ResourceKey>): void {
+    for (const { key } of this.#says(path).documents) {
+      touched.add(key)
+      const others = (this.#claims.get(key) ?? []).filter((claim) => claim.path !== path)
+      if (others.length > 0) this.#claims.set(key, others)
+      else this.#claims.delete(key)
+    }
+    for (const document of says.documents) {
+      touched.add(document.key)
+      const claims = this.#claims.get(document.key)
+      if (claims) claims.push({ path, document })
+      else this.#claims.set(document.key, [{ path, document }])
+    }
+    this.#files.set(path, says)
+  }
+
+  #settleKey(key: ResourceKey): boolean {
+    const before = this.#held.get(key)
+    const claims = this.#claims.get(key) ?? []
+    const staying = claims.filter(({ path }) => !this.#isVanishing(path))
+    const contenders = staying.length > 0 ? staying : claims
+    const holder = contenders.find(({ path }) => path === before?.path) ?? firstByPath(contenders)
+    if (holder) this.#held.set(key, holder)
+    else this.#held.delete(key)
+    this.#noteDuplicates(key, holder, contenders)
+    return !isDeepStrictEqual(before?.document, holder?.document)
+  }
+
+  #noteDuplicates(key: ResourceKey, holder: Claim | undefined, contenders: readonly Claim[]): void {
+    const losers = contenders.filter((claim) => claim !== holder)
+    if (!holder || losers.length === 0) this.#duplicates.delete(key)
+    else
+      this.#duplicates.set(
+        key,
+        losers.map(({ document }) => duplicate(document, holder.document)),
+      )
+  }
+}
+
+function saysNothing({ problems }: ParsedFile): boolean {
+  return problems.some(({ code }) => code === 'Unreadable' || code === 'Unparsable')
+}
+
+/** Paths in the order of their bytes; within a file the claims are in the order of its documents. */
+function firstByPath(claims: readonly Claim[]): Claim | undefined {
+  let first: Claim | undefined
+  for (const claim of claims) if (!first || byteOrder(claim.path, first.path) < 0) first = claim
+  return first
+}
+
+function byteOrder(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
