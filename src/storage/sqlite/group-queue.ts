@@ -152,6 +152,8 @@ export class GroupQueue {
 
   #judgeHealth(results: readonly WireResult[] | undefined): void {
     const failed = results?.find((result) => result.kind === 'unavailable')
+    const written = results === undefined || results.some((result) => result.kind === 'done')
+    if (failed === undefined && !written) return // a group of conflicts wrote nothing: it says nothing about the disk
     const { log, clock } = this.#options
     if (failed === undefined && !this.#healthy) log.info({}, 'the store can be written again')
     if (failed !== undefined && this.#healthy) log.error({ reason: failed.reason }, 'the store cannot be written')

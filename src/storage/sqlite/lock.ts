@@ -1,9 +1,9 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { rfc3339Seconds, type Clock } from '../../base/clock.ts'
-import { UserError } from '../../base/errors.ts'
+import { errorCode, UserError } from '../../base/errors.ts'
 
 const SQLITE_BUSY = 5
 
@@ -14,6 +14,7 @@ const SQLITE_BUSY = 5
  */
 export function lockDirectory(directory: string, clock: Clock): () => void {
   const holder = join(directory, 'lock.json')
+  createPrivate(join(directory, 'lock'))
   const db = new DatabaseSync(join(directory, 'lock'))
   try {
     db.exec('BEGIN EXCLUSIVE')
@@ -27,6 +28,18 @@ export function lockDirectory(directory: string, clock: Clock): () => void {
   return () => {
     rmSync(holder, { force: true })
     db.close()
+  }
+}
+
+/**
+ * Creates an empty file for SQLite that only its owner may read; what SQLite puts beside it gets the same mode. One that exists is
+ * not even opened: closing any descriptor of it would drop the locks this process may hold on it (POSIX).
+ */
+export function createPrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (thrown) {
+    if (errorCode(thrown) !== 'EEXIST') throw thrown
   }
 }
 

@@ -9,7 +9,7 @@ import { createDeliveryReader } from './delivery-reader.ts'
 import { encodeDispatch, encodeResources } from './encode.ts'
 import { openCounters } from './counters.ts'
 import { GroupQueue } from './group-queue.ts'
-import { lockDirectory } from './lock.ts'
+import { createPrivate, lockDirectory } from './lock.ts'
 import { openReader, openWriter, type Synchronous } from './pragmas.ts'
 import { createRecordReader } from './record-reader.ts'
 import { migrate } from './schema.ts'
@@ -63,6 +63,7 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
 }
 
 function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {
+  createPrivate(file)
   const db = openWriter(file, pragmas)
   try {
     migrate(db, file)

@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { UserError } from '../../src/base/errors.ts'
+import { createLog } from '../../src/base/log.ts'
+import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
+import type { Store } from '../../src/storage/store.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
+import { attemptOf, delivered, newEvent, NOON, writeSet } from './samples.ts'
+
+describe('the SQLite store', () => {
+  let parent: string
+  let directory: string
+  const logged: string[] = []
+  const clock = createFakeClock()
+  const open = (options: Partial<SqliteStoreOptions> = {}) =>
+    openSqliteStore({ directory, clock, log: createLog('info', (line) => logged.push(line)), ...options })
+
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'nepenthes-sqlite-'))
+    directory = join(parent, 'data')
+  })
+  afterEach(() => rm(parent, { recursive: true }))
+
+  it('keeps its files to itself', async () => {
+    const store = await open()
+    expect((await stat(directory)).mode & 0o777).toBe(0o700)
+    for (const file of await readdir(directory)) {
+      expect((await stat(join(directory, file))).mode & 0o077, file).toBe(0)
+    }
+    await store.close()
+  })
+
+  it('refuses a directory that is in use, and says by whom', async () => {
+    const store = await open()
+    const second = open()
+    await expect(second).rejects.toThrow(UserError)
+    await expect(second).rejects.toThrow(
+      new RegExp(`in use by process ${process.pid} on .*, started 2026-03-01T12:00:00Z`),
+    )
+    await store.close()
+    await (await open()).close()
+  })
+
+  it('refuses a directory that another process holds, and takes it over once that is killed', async () => {
+    const script = new URL('./child.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, [script, directory, '1'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const exit = once(child, 'exit')
+    await once(createInterface({ input: child.stdout }), 'line')
+    await expect(open()).rejects.toThrow(`in use by process ${child.pid}`)
+    child.kill('SIGKILL')
+    await exit
+    await (await open()).close()
+  })
+
+  it('refuses a database of a newer version and leaves it as it is', async () => {
+    await (await open()).close()
+    const file = join(directory, 'nepenthes.db')
+    const db = new DatabaseSync(file)
+    db.exec('PRAGMA user_version = 99')
+    db.close()
+    await expect(open()).rejects.toThrow(/newer version of nepenthes \(schema 99, this program knows \d+\)/)
+    const again = new DatabaseSync(file)
+    expect(again.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 })
+    again.close()
+  })
+
+  describe('when the disk is full', () => {
+    const body = JSON.stringify({ text: 'x'.repeat(60_000) })
+
+    async function fill(store: Store): Promise<number> {
+      for (let written = 0; ; written++) {
+        const result = await store.commit(writeSet({ events: [newEvent({ id: `evt_${written}`, body })] }))
+        if (result.outcome === 'committed') continue
+        expect(result).toMatchObject({ outcome: 'unavailable', reason: expect.stringContaining('full') as string })
+        return written
+      }
+    }
+
+    it('says so, keeps reading, holds outcomes back, and goes on once there is room', async () => {
+      const store = await open({ maxPages: 200 })
+      const written = await fill(store)
+      expect(store.healthy).toBe(false)
+      const deliveries = await store.deliveries({ limit: 100 })
+      expect(deliveries).toHaveLength(written)
+
+      const [newest] = deliveries
+      const seq = newest?.seq ?? 0
+      const outcome = {
+        attempts: [attemptOf(seq, { responseBody: body })],
+        deliveries: [delivered(seq)],
+        endpoints: [],
+      }
+      let recorded = false
+      const recording = store.recordDispatch(outcome).then(() => (recorded = true))
+      // Answered after the outcome above, so that one has been tried, and has failed, by now.
+      await expect(store.saveResources([resourceOf(body)], [])).rejects.toThrow('cannot be written just now')
+      expect(recorded).toBe(false)
+
+      await store.cancelPending('billing', 'webhook deleted', NOON)
+      await store.prune({ finishedBefore: NOON + 1, maxBytes: Number.MAX_SAFE_INTEGER })
+      clock.advance(60_000)
+      await recording
+      expect(store.healthy).toBe(true)
+      expect((await store.commit(writeSet({ events: [newEvent({ body })] }))).outcome).toBe('committed')
+      await store.close()
+    })
+
+    it('notices by itself that there is room again', async () => {
+      const store = await open({ maxPages: 200 })
+      await fill(store)
+      const before = logged.length
+      clock.advance(1_000) // the probe is one small row, for which there is room
+      const conflict = [{ kind: 'row', table: 'users', id: 1, values: {} }] as const
+      await store.commit(writeSet({ expect: conflict })) // writes nothing itself, and is answered after the probe
+      expect(store.healthy).toBe(true)
+      expect(logged.slice(before).join()).toContain('the store can be written again')
+      await store.close()
+    })
+
+    it('gives an outcome a last try when it is closed meanwhile, and says that it was not kept', async () => {
+      const store = await open({ maxPages: 200 })
+      await fill(store)
+      const outcome = { attempts: [attemptOf(1, { responseBody: body })], deliveries: [], endpoints: [] }
+      const recording = store.recordDispatch(outcome)
+      const closing = store.close()
+      await expect(recording).rejects.toThrow('cannot be written just now')
+      await closing
+    })
+  })
+})
+
+function resourceOf(text: string) {
+  const rest = { programmedGeneration: null, status: null, createdAt: NOON, origin: 'hooks.yaml' }
+  return { key: 'Webhook/billing', generation: 1, specHash: '', programmedSpec: text, ...rest } as const
+}
