@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import { register } from 'prom-client'
 import { expect, test } from 'vitest'
 
@@ -87,4 +89,12 @@ test('the process is measured, and nothing is put into the global registry', asy
   const { lines } = createFixture()
   expect((await lines()).some((line) => line.startsWith('process_cpu_seconds_total '))).toBe(true)
   expect(register.getMetricsAsArray()).toEqual([])
+})
+
+test('docs/cli.md names every metric of ours', async () => {
+  const { lines } = createFixture()
+  const ours = (await lines()).flatMap((line) => /^# TYPE ((?:nepenthes|controller_runtime)_\w+)/.exec(line)?.[1] ?? [])
+  const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+  const documented = [...page.matchAll(/^\| `((?:nepenthes|controller_runtime)_\w+)/gm)].map(([, name]) => name)
+  expect(documented.sort()).toEqual(ours.sort())
 })

@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 
 import { SecretValue } from '../../src/base/secret.ts'
 import { type AdminUnderTest, seedDeliveries, startAdmin } from '../support/admin.ts'
-import { ended, nepenthes, type Ran, startProcess } from '../support/cli.ts'
+import { ended, nepenthes, nepenthesHere, type Ran, startProcess } from '../support/cli.ts'
 import { resourceWith } from '../support/listing.ts'
 
 const settings = resourceWith('ApiSettings', 'default', [['Ready', 'True']], { status: { programmedGeneration: 1 } })
@@ -49,6 +49,7 @@ beforeAll(async () => {
 afterAll(() => admin[Symbol.asyncDispose]())
 
 const run = (...args: string[]): Promise<Ran> => nepenthes(args, { NEPENTHES_SERVER: admin.url })
+const runHere = (...args: string[]): Promise<Ran> => nepenthesHere([...args, '--server', admin.url])
 
 describe('status', () => {
   test('a table', async () => {
@@ -68,12 +69,12 @@ describe('status', () => {
 
   test('a List as JSON and as YAML, narrowed by kind', async () => {
     const list = { apiVersion: 'v1', kind: 'List', items: [audit, billing], problems: [problem] }
-    expect(JSON.parse((await run('status', 'nwh', '--output', 'json')).stdout)).toEqual(list)
-    expect(parse((await run('status', 'Webhooks', '--output', 'yaml')).stdout)).toEqual(list)
+    expect(JSON.parse((await runHere('status', 'nwh', '--output', 'json')).stdout)).toEqual(list)
+    expect(parse((await runHere('status', 'Webhooks', '--output', 'yaml')).stdout)).toEqual(list)
   })
 
   test('one resource', async () => {
-    const { code, stdout } = await run('status', 'ApiSettings/default', '--output', 'json')
+    const { code, stdout } = await runHere('status', 'ApiSettings/default', '--output', 'json')
     expect(code).toBe(0)
     expect((JSON.parse(stdout) as { items: unknown }).items).toEqual([settings])
   })
@@ -88,7 +89,7 @@ describe('status', () => {
     [['--output', 'xml'], 2, 'nepenthes: --output "xml": expected table, json or yaml\n'],
     [['webhook/'], 2, 'nepenthes: "webhook/": expected KIND/NAME'],
   ])('%j fails with %d', async (args, code, stderr) => {
-    const ran = await run('status', ...args)
+    const ran = await runHere('status', ...args)
     expect(ran.code).toBe(code)
     expect(ran.stderr.startsWith(stderr), ran.stderr).toBe(true)
   })
@@ -129,7 +130,7 @@ describe('wait', () => {
   })
 
   test('tells that there is no such resource when time is up', async () => {
-    const { code, stderr } = await run('wait', 'webhook/none', '--for=condition=Ready', '--timeout', '0')
+    const { code, stderr } = await runHere('wait', 'webhook/none', '--for=condition=Ready', '--timeout', '0')
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr:
@@ -163,7 +164,7 @@ describe('wait', () => {
     [['webhook/x', '--for=condition=Ready', '--timeout', 'soon'], '--timeout "soon": expected a duration'],
     [['webhook/x'], "required option '--for <condition>' not specified"],
   ])('%j is wrong usage', async (args, stderr) => {
-    const ran = await run('wait', ...args)
+    const ran = await runHere('wait', ...args)
     expect(ran.code).toBe(2)
     expect(ran.stderr).toContain(stderr)
   })
@@ -178,11 +179,11 @@ describe('deliveries', () => {
       dlv_1  dead     billing  time_entry:created  1         2026-03-01T12:00:00.000Z  the receiver answered 500
       "
     `)
-    expect((await run('deliveries', 'list', '--webhook', 'nobody')).stdout).toBe('No deliveries.\n')
+    expect((await runHere('deliveries', 'list', '--webhook', 'nobody')).stdout).toBe('No deliveries.\n')
   })
 
   test('JSON, filtered', async () => {
-    const { stdout } = await run('deliveries', 'list', '--state', 'dead', '--output', 'json')
+    const { stdout } = await runHere('deliveries', 'list', '--state', 'dead', '--output', 'json')
     expect(JSON.parse(stdout)).toMatchObject({ items: [{ id: 'dlv_1', state: 'dead' }] })
   })
 
@@ -220,7 +221,7 @@ describe('deliveries', () => {
     [['show', 'dlv_zz'], 'nepenthes: there is no delivery "dlv_zz"'],
     [['list', '--limit', '0'], 'nepenthes: limit "0": expected 1 to 1000'],
   ])('%j fails', async (args, stderr) => {
-    const ran = await run('deliveries', ...args)
+    const ran = await runHere('deliveries', ...args)
     expect(ran.code).toBe(1)
     expect(ran.stderr).toContain(stderr)
   })
@@ -230,12 +231,12 @@ describe('token', () => {
   test('create prints the token alone; list does not show it; revoke takes it back', async () => {
     const created = await run('token', 'create', '--name', 'ci')
     expect(created).toMatchObject({ code: 0, stdout: 'text-of-ci\n' })
-    expect((await run('token', 'list')).stdout).toBe(
+    expect((await runHere('token', 'list')).stdout).toBe(
       'ID  USER   NAME  CREATED\n1   admin  ci    2026-03-01T12:00:00.000Z\n',
     )
-    expect(await run('token', 'revoke', '1')).toEqual({ code: 0, stdout: 'token 1 revoked\n', stderr: '' })
-    expect((await run('token', 'list')).stdout).toBe('No tokens.\n')
-    expect((await run('token', 'revoke', '1')).stderr).toContain('there is no token "1"')
+    expect(await runHere('token', 'revoke', '1')).toEqual({ code: 0, stdout: 'token 1 revoked\n', stderr: '' })
+    expect((await runHere('token', 'list')).stdout).toBe('No tokens.\n')
+    expect((await runHere('token', 'revoke', '1')).stderr).toContain('there is no token "1"')
   })
 })
 
@@ -274,15 +275,25 @@ describe('the way to the server', () => {
 })
 
 describe('usage', () => {
+  test('the exit code reaches the shell', async () => {
+    expect(await nepenthes(['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
+    expect((await nepenthes(['status', '--frobnicate'])).code).toBe(2)
+  })
+
+  test('nobody reads on: no error', async () => {
+    const child = startProcess(['--help'])
+    child.stdout?.destroy()
+    expect(await ended(child)).toMatchObject({ code: 0, stderr: '' })
+  })
+
   test.each([
-    [['--version'], 0, '0.1.0\n', ''],
     [['frobnicate'], 2, '', "nepenthes: unknown command 'frobnicate'"],
     [['status', '--frobnicate'], 2, '', "nepenthes: unknown option '--frobnicate'\nSee nepenthes status --help.\n"],
     [['validate'], 2, '', "nepenthes: missing required argument 'path'"],
     [['deliveries'], 2, '', 'Usage: nepenthes deliveries'],
     [[], 2, '', 'Usage: nepenthes'],
   ])('%j', async (args, code, stdout, stderr) => {
-    const ran = await nepenthes(args)
+    const ran = await nepenthesHere(args)
     expect({ code: ran.code, stdout: ran.stdout }).toEqual({ code, stdout })
     expect(ran.stderr.startsWith(stderr), ran.stderr).toBe(true)
   })

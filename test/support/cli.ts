@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+import { runProgram } from '../../src/cli/program.ts'
+
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 export interface Ran {
@@ -35,4 +37,11 @@ export function ended(child: ChildProcess): Promise<Ran> {
 /** Runs `nepenthes ARGS` as a person would. */
 export function nepenthes(args: readonly string[], env?: Record<string, string>): Promise<Ran> {
   return ended(startProcess(args, env))
+}
+
+/** As `nepenthes`, within this process: for the many ways to go wrong, where a process each would only cost time. */
+export async function nepenthesHere(args: readonly string[]): Promise<Ran> {
+  const said = { stdout: '', stderr: '' }
+  const code = await runProgram(args, { out: (text) => (said.stdout += text), err: (text) => (said.stderr += text) })
+  return { code, ...said }
 }
