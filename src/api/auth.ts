@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { fail, ok, type Result } from '../base/result.ts'
+import type { ApiContext, Viewer } from './context.ts'
+import { apiError, sendError } from './errors.ts'
+import { findTokenUser, TOKEN_PREFIX } from './tokens.ts'
+
+/**
+ * Who asks: Basic with the user `apikey` and a token as password, or the token as Bearer (reference §3). Challenges carry the
+ * realm clients of the protocol look for.
+ */
+const REALM = 'OpenProject API'
+
+/** A refusal: what to say, and the challenge that goes with it. */
+interface Refusal {
+  readonly message: string | undefined
+  readonly challenge: string
+}
+
+const WRONG = 'You did not provide the correct credentials.'
+
+/** For `onRequest` of the API's routes: sets `request.viewer`, or answers 401 or 403. */
+export function createAuthenticator(context: ApiContext) {
+  const bearer = `Bearer realm="${REALM}", resource_metadata="${context.publicUrl}/.well-known/oauth-protected-resource", scope="api_v3"`
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const access = request.routeOptions.config.access ?? 'admin'
+    if (access === 'public') return undefined
+    const viewer = await authenticate(context, request.headers.authorization, bearer)
+    if (!viewer.ok) {
+      reply.header('www-authenticate', viewer.error.challenge)
+      return sendError(reply, apiError('Unauthenticated', viewer.error.message))
+    }
+    request.viewer = viewer.value
+    if (access === 'admin' && !viewer.value.admin && !request.is404)
+      return sendError(reply, apiError('MissingPermission'))
+    return undefined
+  }
+}
+
+async function authenticate(
+  context: ApiContext,
+  authorization: string | undefined,
+  bearer: string,
+): Promise<Result<Viewer, Refusal>> {
+  const [scheme = '', credentials = ''] = (authorization ?? '').trim().split(/\s+/, 2)
+  if (scheme.toLowerCase() === 'basic') {
+    const refusal = { message: WRONG, challenge: `Basic realm="${REALM}"` }
+    const user = await tokenUser(context, basicToken(credentials))
+    return user?.status === 'active' ? ok(user) : fail(refusal)
+  }
+  if (scheme.toLowerCase() !== 'bearer') return fail({ message: undefined, challenge: bearer })
+  const user = await tokenUser(context, credentials.startsWith(TOKEN_PREFIX) ? credentials : undefined)
+  if (user?.status === 'active') return ok(user)
+  const why = user ? 'The user account is locked' : 'The token is unknown or was revoked'
+  return fail({ message: WRONG, challenge: `${bearer}, error="invalid_token", error_description="${why}"` })
+}
+
+async function tokenUser({ store }: ApiContext, token: string | undefined): Promise<Viewer | undefined> {
+  return token === undefined || token === '' ? undefined : findTokenUser(store, token)
+}
+
+/** The password of `apikey:<password>`; undefined for any other user. */
+function basicToken(credentials: string): string | undefined {
+  const [, password] = /^apikey:(.+)$/s.exec(Buffer.from(credentials, 'base64').toString('utf8')) ?? []
+  return password
+}

@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { apiError, sendError, type ApiError } from './errors.ts'
+
+/** Request bodies are JSON or HAL+JSON, matched on the beginning of the type (reference §8). */
+const ACCEPTED = /^application\/(?:hal\+)?json/i
+const BODILESS: readonly string[] = ['GET', 'HEAD', 'DELETE', 'OPTIONS']
+
+/** A body that is no JSON: carried through Fastify's error path to the one place that renders errors. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError'
+  readonly apiError: ApiError
+
+  constructor(error: ApiError) {
+    super(error.message)
+    this.apiError = error
+  }
+}
+
+export function parseJsonBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(ACCEPTED, { parseAs: 'string' }, (_request, body, done) => {
+    const text = body.toString()
+    if (text.trim() === '') return done(null, undefined)
+    try {
+      done(null, JSON.parse(text))
+    } catch (thrown) {
+      const parseError = thrown instanceof Error ? thrown.message : 'unreadable'
+      done(new BodyError(apiError('InvalidRequestBody', undefined, { parseError })))
+    }
+  })
+}
+
+/** For `onRequest`: 406 without a content type (plain text, as clients know it), 415 with another one. */
+export async function checkContentType(
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  if (BODILESS.includes(request.method) || request.is404) return undefined
+  const type = request.headers['content-type']
+  if (type === undefined || type === '') {
+    return reply.code(406).header('content-type', 'text/plain').send('Missing content-type header')
+  }
+  if (ACCEPTED.test(type)) return undefined
+  const message = `Expected CONTENT-TYPE to be 'application/json application/hal+json' but got '${type.slice(0, 200)}'.`
+  return sendError(reply, apiError('TypeNotSupported', message))
+}

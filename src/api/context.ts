@@ -1,0 +1,27 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { SnapshotReader } from '../routing/snapshot.ts'
+import type { RecordReader, Store } from '../storage/store.ts'
+import type { UserRecord } from '../storage/tables.ts'
+
+/** What the API asks of the store: reads, ids and commits, nothing of deliveries. */
+export type ApiStore = RecordReader & Pick<Store, 'commit' | 'allocateId'>
+
+/** Everything the API depends on; the only way anything reaches it. */
+export interface ApiContext {
+  readonly store: ApiStore
+  readonly snapshots: SnapshotReader
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Base of absolute URLs, without a trailing slash. Never taken from a request's `Host`. */
+  readonly publicUrl: string
+  /** The program's version, for `coreVersion` and the OpenAPI document. */
+  readonly version: string
+  /** Called after a project was created, changed or deleted, once that is durable. */
+  readonly onProjectsChanged?: () => void
+}
+
+/** Who asks. */
+export type Viewer = UserRecord

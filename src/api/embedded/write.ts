@@ -1,0 +1,108 @@
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { EventName } from '../../resources/vocabulary.ts'
+import type { NewEvent } from '../../storage/records.ts'
+import type { Expectation, Mutation } from '../../storage/store.ts'
+import type { ProjectRecord } from '../../storage/tables.ts'
+import type { ApiContext, Viewer } from '../context.ts'
+import { apiError, combineErrors, unavailable, type ApiError } from '../errors.ts'
+import type { Hal } from '../v3/representers/hal.ts'
+import { renderUser } from '../v3/representers/user.ts'
+
+/** A write as planned from what was read: nothing of it has happened yet. */
+export interface WritePlan {
+  /** What was read and must still hold. */
+  readonly expect: readonly Expectation[]
+  /** Empty: there is nothing to change, and no event happens. */
+  readonly mutations: readonly Mutation[]
+  readonly event?: PlannedEvent
+  /** The full representation of the resource as it will be. */
+  render(viewer: Viewer): Hal
+}
+
+export interface PlannedEvent {
+  readonly name: EventName
+  readonly key: 'project' | 'work_package' | 'time_entry'
+  readonly project: Pick<ProjectRecord, 'id' | 'identifier'>
+}
+
+/** A conflict means that somebody was faster: read again and plan again, so often. */
+const TRIES_MAX = 5
+
+/**
+ * Plans and commits until it holds: serialisable, because whatever the plan was built from is expected to be unchanged in
+ * the same transaction. The value is the representation as JSON; the event carries the very same text.
+ */
+export async function write(
+  context: ApiContext,
+  viewer: Viewer,
+  plan: () => Promise<Result<WritePlan, ApiError>>,
+): Promise<Result<string, ApiError>> {
+  for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
+    const planned = await plan()
+    if (!planned.ok) return planned
+    const shown = JSON.stringify(planned.value.render(viewer))
+    const { expect, mutations } = planned.value
+    if (mutations.length === 0) return ok(shown)
+    const committed = await context.store.commit({
+      expect,
+      mutations,
+      events: buildEvents(context, viewer, planned.value, shown),
+    })
+    if (committed.outcome === 'committed') return ok(shown)
+    if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
+  }
+  return fail(apiError('UpdateConflict'))
+}
+
+export function unavailableStore({ log }: ApiContext, reason: string): { ok: false; error: ApiError } {
+  log.warn({ reason }, 'a write was refused: the store cannot write')
+  return fail(unavailable())
+}
+
+/** No webhook wants it: no event is stored, and its body is never built. That is most writes of most installations. */
+function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown: string): NewEvent[] {
+  const { event } = plan
+  if (!event) return []
+  const { id, identifier } = event.project
+  const matched = context.snapshots.current.routes.match({
+    name: event.name,
+    projectId: id,
+    projectIdentifier: identifier,
+  })
+  if (matched.length === 0) return []
+  return [
+    {
+      id: `evt_${context.random.bytes(16).toString('hex')}`,
+      name: event.name,
+      projectId: id,
+      occurredAt: context.clock.now(),
+      body: eventBody(event, viewer, viewer.admin ? shown : JSON.stringify(plan.render(administrator(viewer)))),
+      webhooks: matched.map((webhook) => webhook.name),
+    },
+  ]
+}
+
+/** Receivers get what an administrator sees, whoever wrote (reference §10.11). */
+function administrator(viewer: Viewer): Viewer {
+  return { ...viewer, admin: true }
+}
+
+function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): string {
+  const actor = JSON.stringify(renderUser(viewer, viewer))
+  return `{"action":${JSON.stringify(event.name)},"${event.key}":${resource},"actor":${actor}}`
+}
+
+/** All problems of a request as one failure; undefined when there are none. */
+export function failure(errors: readonly ApiError[]): { ok: false; error: ApiError } | undefined {
+  const [first, ...rest] = errors
+  return first && fail(combineErrors([first, ...rest]))
+}
+
+/** The columns whose values differ. */
+export function changedColumns<R extends object>(before: R, after: R): Partial<R> {
+  const changes: Partial<R> = {}
+  for (const column of Object.keys(after) as (keyof R)[]) {
+    if (before[column] !== after[column]) changes[column] = after[column]
+  }
+  return changes
+}

@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify'
+import { ok } from '../../base/result.ts'
+import type { RecordOf } from '../../storage/tables.ts'
+import type { ApiContext } from '../context.ts'
+import { findRow } from './find.ts'
+import { renderActivity, renderPriority, renderStatus, renderType } from './representers/catalogue.ts'
+import { renderWhole } from './representers/collection.ts'
+import { paths, type Hal } from './representers/hal.ts'
+import { halSchema, idParams, route, sendHal, sendResult, wholeSchema } from './route.ts'
+
+type CatalogueTable = 'types' | 'statuses' | 'priorities' | 'activities'
+
+/** A short list that is never cut into pages. */
+interface Catalogue<T extends CatalogueTable> {
+  readonly table: T
+  readonly path: string
+  readonly name: string
+  render(row: RecordOf<T>): Hal
+}
+
+/** More than any installation has. */
+const ROWS_MAX = 1000
+
+export const TYPES: Catalogue<'types'> = { table: 'types', path: paths.types, name: 'Type', render: renderType }
+export const STATUSES: Catalogue<'statuses'> = {
+  table: 'statuses',
+  path: paths.statuses,
+  name: 'Status',
+  render: renderStatus,
+}
+export const PRIORITIES: Catalogue<'priorities'> = {
+  table: 'priorities',
+  path: paths.priorities,
+  name: 'Priority',
+  render: renderPriority,
+}
+export const ACTIVITIES: Catalogue<'activities'> = {
+  table: 'activities',
+  path: paths.activities,
+  name: 'TimeEntriesActivity',
+  render: renderActivity,
+}
+
+export async function listCatalogue<T extends CatalogueTable>(
+  context: ApiContext,
+  catalogue: Catalogue<T>,
+  path = catalogue.path,
+): Promise<Hal> {
+  const orderBy = [
+    { column: 'position', descending: false },
+    { column: 'id', descending: false },
+  ] as const
+  const { rows } = await context.store.list(catalogue.table, { where: [], orderBy, limit: ROWS_MAX, offset: 0 })
+  return renderWhole(
+    path,
+    rows.map((row) => catalogue.render(row)),
+  )
+}
+
+/** `GET` of the list and of one, for each of the short lists. */
+export function catalogueRoutes<T extends CatalogueTable>(
+  app: FastifyInstance,
+  context: ApiContext,
+  catalogue: Catalogue<T>,
+): void {
+  const local = catalogue.path.slice(paths.root.length)
+  const doc = { tag: catalogue.name, access: 'user' } as const
+  const list = { ...doc, summary: `All of kind ${catalogue.name}`, answers: { 200: wholeSchema } }
+  app.get(local, route(list), async (_request, reply) => sendHal(reply, 200, await listCatalogue(context, catalogue)))
+  const show = { ...doc, summary: `One ${catalogue.name}`, params: idParams, errors: [404] }
+  app.get<{ Params: { id: string } }>(
+    `${local}/:id`,
+    route({ ...show, answers: { 200: halSchema(catalogue.name) } }),
+    async (request, reply) => {
+      const row = await findRow(context.store, catalogue.table, request.params.id)
+      return sendResult(reply, row.ok ? ok(catalogue.render(row.value)) : row)
+    },
+  )
+}

@@ -1,0 +1,26 @@
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { RecordReader } from '../../storage/store.ts'
+import type { ProjectRecord, RecordOf, TableName } from '../../storage/tables.ts'
+import { apiError, type ApiError } from '../errors.ts'
+
+/** The id a path or link segment says; undefined if it cannot be one. */
+export function parseId(text: string): number | undefined {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
+}
+
+export async function findRow<T extends TableName>(
+  store: RecordReader,
+  table: T,
+  text: string,
+): Promise<Result<RecordOf<T>, ApiError>> {
+  const id = parseId(text)
+  const row = id === undefined ? undefined : await store.get(table, id)
+  return row ? ok(row) : fail(apiError('NotFound'))
+}
+
+/** A project by id or identifier. */
+export async function findProject(store: RecordReader, text: string): Promise<Result<ProjectRecord, ApiError>> {
+  if (/^\d+$/.test(text)) return findRow(store, 'projects', text)
+  const row = await store.find('projects', 'identifier', text)
+  return row ? ok(row) : fail(apiError('NotFound'))
+}

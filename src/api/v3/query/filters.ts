@@ -1,0 +1,104 @@
+import { fail, ok, type Result } from '../../../base/result.ts'
+import type { Condition } from '../../../storage/store.ts'
+import type { TableName } from '../../../storage/tables.ts'
+import { apiError, combineErrors, type ApiError } from '../../errors.ts'
+
+/** One filter of a request, as written. */
+export interface FilterInput {
+  readonly name: string
+  readonly operator: string
+  readonly values: readonly string[]
+}
+
+/** What a filter may need to know to become conditions. */
+export interface FilterLookups {
+  readonly viewerId: number
+  closedStatusIds(): Promise<readonly number[]>
+}
+
+type Conditions<T extends TableName> = readonly Condition<T>[]
+
+/** Turns values into conditions; a string says what is wrong with them. */
+type CompileFilter<T extends TableName> = (
+  values: readonly string[],
+  lookups: FilterLookups,
+) => Conditions<T> | string | Promise<Conditions<T>>
+
+/** A filter is a table: operator -> how it compiles. */
+export type FilterDefinition<T extends TableName> = Readonly<Record<string, CompileFilter<T>>>
+
+/** All filters of a resource by camelCase name. */
+export type FilterTable<T extends TableName> = Readonly<Record<string, FilterDefinition<T>>>
+
+/** Filters more than this on one request are nobody's need. */
+const FILTERS_MAX = 100
+
+/** Reads the `filters` query property: a JSON array of `{name: {operator, values}}`. */
+export function parseFilters(text: unknown): Result<FilterInput[], ApiError> {
+  const malformed = fail(apiError('InvalidQuery', 'The filters property is not a JSON array of filter objects.'))
+  if (typeof text !== 'string') return malformed
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return malformed
+  }
+  if (!Array.isArray(parsed) || parsed.length > FILTERS_MAX) return malformed
+  const filters: FilterInput[] = []
+  for (const item of parsed) {
+    if (typeof item !== 'object' || item === null) return malformed
+    for (const [name, body] of Object.entries(item as object)) filters.push(filterInput(name, body))
+  }
+  return ok(filters)
+}
+
+function filterInput(name: string, body: unknown): FilterInput {
+  const { operator, values } = (body ?? {}) as { operator?: unknown; values?: unknown }
+  return {
+    name,
+    operator: typeof operator === 'string' ? operator : '',
+    values: Array.isArray(values) ? values.map(String) : [],
+  }
+}
+
+/** Compiles filters to conditions; every one that is wrong is named. */
+export async function compileFilters<T extends TableName>(
+  table: FilterTable<T>,
+  inputs: readonly FilterInput[],
+  lookups: FilterLookups,
+): Promise<Result<Conditions<T>, ApiError>> {
+  const conditions: Condition<T>[] = []
+  const errors: ApiError[] = []
+  for (const input of inputs) {
+    const compiled = await compileFilter(table, input, lookups)
+    if (typeof compiled === 'string') errors.push(apiError('InvalidQuery', compiled))
+    else conditions.push(...compiled)
+  }
+  const [first, ...rest] = errors
+  return first ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok(conditions)
+}
+
+async function compileFilter<T extends TableName>(
+  table: FilterTable<T>,
+  input: FilterInput,
+  lookups: FilterLookups,
+): Promise<Conditions<T> | string> {
+  const name = knownName(table, input.name)
+  const filter = name === undefined ? undefined : table[name]
+  if (filter === undefined) {
+    return `${input.name} filter does not exist. Known filters: ${Object.keys(table).join(', ')}.`
+  }
+  const compile = Object.hasOwn(filter, input.operator) ? filter[input.operator] : undefined
+  if (!compile) {
+    return `${input.name} filter has no operator '${input.operator}'. Known operators: ${Object.keys(filter).join(' ')}.`
+  }
+  const compiled = await compile(input.values, lookups)
+  return typeof compiled === 'string' ? `${input.name} filter has invalid values: ${compiled}.` : compiled
+}
+
+/** Names come in camelCase or snake_case, with or without `_id` (reference §8). */
+function knownName(table: object, written: string): string | undefined {
+  const camel = written.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  const candidates = [camel, `${camel}Id`, camel.replace(/Id$/, ''), camel.replace(/On$/, 'At')]
+  return candidates.find((name) => Object.hasOwn(table, name))
+}

@@ -1,0 +1,59 @@
+import type { Page } from '../query/page.ts'
+import type { Hal, Link } from './hal.ts'
+
+/** A page of a collection, ready to be shown. */
+export interface CollectionPage {
+  readonly type?: 'Collection' | 'WorkPackageCollection'
+  readonly path: string
+  /** Effective query properties besides offset and pageSize: echoed in every link. */
+  readonly query: Readonly<Record<string, string>>
+  readonly page: Page
+  readonly total: number
+  readonly elements: readonly Hal[]
+  readonly links?: Hal
+}
+
+/** Reference §7: offset is a page number, and links carry the effective values. */
+export function renderPage(collection: CollectionPage): Hal {
+  const { page, total, elements } = collection
+  return {
+    _type: collection.type ?? 'Collection',
+    total,
+    count: elements.length,
+    pageSize: page.size,
+    offset: page.offset,
+    _embedded: { elements },
+    _links: { ...pageLinks(collection), ...collection.links },
+  }
+}
+
+function pageLinks({ path, query, page, total }: CollectionPage): Record<string, Link> {
+  const href = (offset: number | string, size: number | string) =>
+    `${path}?${queryString({ ...query, offset: String(offset), pageSize: String(size) })}`
+  return {
+    self: { href: href(page.offset, page.size) },
+    jumpTo: { href: href('{offset}', page.size), templated: true },
+    changeSize: { href: href(page.offset, '{size}'), templated: true },
+    ...(page.offset > 1 && { previousByOffset: { href: href(page.offset - 1, page.size) } }),
+    ...(page.offset * page.size < total && { nextByOffset: { href: href(page.offset + 1, page.size) } }),
+  }
+}
+
+/** Keys in alphabetical order, as clients have always seen them. */
+function queryString(query: Readonly<Record<string, string>>): string {
+  return Object.keys(query)
+    .sort()
+    .map((key) => `${encodeURIComponent(key)}=${encodeURIComponent(query[key] ?? '')}`)
+    .join('&')
+}
+
+/** A collection that is never cut into pages: the short lists. */
+export function renderWhole(path: string, elements: readonly Hal[]): Hal {
+  return {
+    _type: 'Collection',
+    total: elements.length,
+    count: elements.length,
+    _embedded: { elements },
+    _links: { self: { href: path } },
+  }
+}

@@ -1,0 +1,49 @@
+/** A HAL object under construction; keys keep the order they are written in. */
+export type Hal = Record<string, unknown>
+
+export interface Link {
+  readonly href: string | null
+  readonly title?: string
+  readonly method?: 'post' | 'patch' | 'delete'
+  readonly templated?: boolean
+  readonly type?: string
+}
+
+/** An unset reference: the link stays, its href is null, and it has no embedded twin. */
+export const NO_LINK: Link = { href: null }
+
+const BASE = '/api/v3'
+
+/** Every path the API puts into a link, relative to the host. */
+export const paths = {
+  root: BASE,
+  configuration: `${BASE}/configuration`,
+  projects: `${BASE}/projects`,
+  project: (id: number | string) => `${BASE}/projects/${id}`,
+  workspace: (id: number) => `${BASE}/workspaces/${id}`,
+  workspaceSchema: `${BASE}/workspaces/schema`,
+  projectStatus: (code: string) => `${BASE}/project_statuses/${code}`,
+  workPackages: `${BASE}/work_packages`,
+  workPackage: (id: number) => `${BASE}/work_packages/${id}`,
+  workPackageSchema: (projectId: number, typeId: number) => `${BASE}/work_packages/schemas/${projectId}-${typeId}`,
+  timeEntries: `${BASE}/time_entries`,
+  timeEntry: (id: number) => `${BASE}/time_entries/${id}`,
+  timeEntrySchema: `${BASE}/time_entries/schema`,
+  activities: `${BASE}/time_entries/activities`,
+  activity: (id: number) => `${BASE}/time_entries/activities/${id}`,
+  users: `${BASE}/users`,
+  user: (id: number | string) => `${BASE}/users/${id}`,
+  types: `${BASE}/types`,
+  type: (id: number) => `${BASE}/types/${id}`,
+  statuses: `${BASE}/statuses`,
+  status: (id: number) => `${BASE}/statuses/${id}`,
+  priorities: `${BASE}/priorities`,
+  priority: (id: number) => `${BASE}/priorities/${id}`,
+  memberships: `${BASE}/memberships`,
+  relations: `${BASE}/relations`,
+} as const
+
+/** A path with a `filters` query of one filter, as links carry it. */
+export function filteredPath(path: string, name: string, operator: string, values: readonly string[]): string {
+  return `${path}?filters=${encodeURIComponent(JSON.stringify([{ [name]: { operator, values } }]))}`
+}

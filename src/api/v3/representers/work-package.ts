@@ -1,0 +1,138 @@
+import type {
+  PriorityRecord,
+  ProjectRecord,
+  StatusRecord,
+  TypeRecord,
+  UserRecord,
+  WorkPackageRecord,
+} from '../../../storage/tables.ts'
+import type { Viewer } from '../../context.ts'
+import { priorityLink, renderPriority, renderStatus, renderType, statusLink, typeLink } from './catalogue.ts'
+import { dateTime, duration, markdown, optionalDuration } from './formats.ts'
+import { filteredPath, NO_LINK, paths, type Hal, type Link } from './hal.ts'
+import { projectLink, renderProject } from './project.ts'
+import { renderUser, userLink } from './user.ts'
+import { daysBetween } from './working-days.ts'
+
+/** A work package with what its representation shows of others. */
+export interface WorkPackageView {
+  readonly record: WorkPackageRecord
+  readonly project: ProjectRecord
+  readonly projectAncestors: readonly ProjectRecord[]
+  readonly type: TypeRecord
+  readonly status: StatusRecord
+  readonly priority: PriorityRecord
+  readonly author: UserRecord
+  readonly assignee: UserRecord | undefined
+  readonly responsible: UserRecord | undefined
+  /** From the root down to the parent. */
+  readonly ancestors: readonly WorkPackageRecord[]
+  readonly children: readonly WorkPackageRecord[]
+  readonly spentMinutes: number
+}
+
+export function workPackageLink(workPackage: WorkPackageRecord): Link {
+  return { href: paths.workPackage(workPackage.id), title: workPackage.subject }
+}
+
+/** `embed`: with the embedded twins of its links, as when it is shown or sent by itself; elements of lists go without. */
+export function renderWorkPackage(view: WorkPackageView, viewer: Viewer, embed: boolean): Hal {
+  const { record, type } = view
+  return {
+    _type: 'WorkPackage',
+    id: record.id,
+    displayId: String(record.id),
+    lockVersion: record.lockVersion,
+    subject: record.subject,
+    description: markdown(record.description),
+    scheduleManually: record.scheduleManually,
+    ...(type.isMilestone ? { date: record.dueDate } : renderDates(record)),
+    estimatedTime: optionalDuration(record.estimatedMinutes),
+    derivedEstimatedTime: null,
+    ...(record.remainingMinutes !== null && { remainingTime: duration(record.remainingMinutes) }),
+    derivedRemainingTime: null,
+    ...(!type.isMilestone && { duration: workPackageDuration(record) }),
+    ignoreNonWorkingDays: record.ignoreNonWorkingDays,
+    spentTime: duration(view.spentMinutes),
+    percentageDone: record.percentageDone,
+    derivedPercentageDone: null,
+    createdAt: dateTime(record.createdAt),
+    updatedAt: dateTime(record.updatedAt),
+    readonly: view.status.isReadonly,
+    ...(embed && { _embedded: workPackageEmbedded(view, viewer) }),
+    _links: workPackageLinks(view, viewer),
+  }
+}
+
+function renderDates(record: WorkPackageRecord): Hal {
+  return { startDate: record.startDate, dueDate: record.dueDate, derivedStartDate: null, derivedDueDate: null }
+}
+
+/** In days (`P3D`), derived from the dates; null unless both are set. */
+export function workPackageDuration(record: WorkPackageRecord): string | null {
+  if (record.startDate === null || record.dueDate === null) return null
+  return `P${daysBetween(record.startDate, record.dueDate, record.ignoreNonWorkingDays)}D`
+}
+
+function emptyCollection(href: string): Hal {
+  return { _type: 'Collection', total: 0, count: 0, _embedded: { elements: [] }, _links: { self: { href } } }
+}
+
+function workPackageEmbedded(view: WorkPackageView, viewer: Viewer): Hal {
+  const self = paths.workPackage(view.record.id)
+  return {
+    attachments: emptyCollection(`${self}/attachments`),
+    relations: emptyCollection(`${self}/relations`),
+    type: renderType(view.type),
+    priority: renderPriority(view.priority),
+    project: renderProject({ record: view.project, ancestors: view.projectAncestors }, viewer, false),
+    status: renderStatus(view.status),
+    author: renderUser(view.author, viewer),
+    ...(view.responsible && { responsible: renderUser(view.responsible, viewer) }),
+    ...(view.assignee && { assignee: renderUser(view.assignee, viewer) }),
+    customActions: [],
+  }
+}
+
+function workPackageLinks(view: WorkPackageView, viewer: Viewer): Hal {
+  const { record } = view
+  const self = paths.workPackage(record.id)
+  const parent = view.ancestors.at(-1)
+  return {
+    self: workPackageLink(record),
+    ...(viewer.admin && { update: { href: `${self}/form`, method: 'post' } }),
+    schema: { href: paths.workPackageSchema(record.projectId, record.typeId) },
+    ...(viewer.admin && workPackageActions(record, self)),
+    timeEntries: { href: filteredPath(paths.timeEntries, 'entity_id', '=', [String(record.id)]) },
+    relations: { href: `${self}/relations` },
+    attachments: { href: `${self}/attachments` },
+    category: NO_LINK,
+    type: typeLink(view.type),
+    priority: priorityLink(view.priority),
+    project: projectLink(view.project),
+    status: statusLink(view.status),
+    author: userLink(view.author),
+    responsible: view.responsible ? userLink(view.responsible) : NO_LINK,
+    assignee: view.assignee ? userLink(view.assignee) : NO_LINK,
+    version: NO_LINK,
+    budget: NO_LINK,
+    parent: parent ? workPackageLink(parent) : NO_LINK,
+    children: view.children.map(workPackageLink),
+    ancestors: view.ancestors.map(workPackageLink),
+    customActions: [],
+  }
+}
+
+function workPackageActions(record: WorkPackageRecord, self: string): Hal {
+  return {
+    updateImmediately: { href: self, method: 'patch' },
+    delete: { href: self, method: 'delete' },
+    logTime: { href: paths.timeEntries, method: 'post', title: `Log time on work package '${record.subject}'` },
+    addChild: {
+      href: `${paths.workspace(record.projectId)}/work_packages`,
+      method: 'post',
+      title: `Add child of ${record.subject}`,
+    },
+    changeParent: { href: self, method: 'patch', title: `Change parent of ${record.subject}` },
+  }
+}

@@ -1,0 +1,142 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type, type TSchema } from 'typebox'
+import { assert } from '../../base/assert.ts'
+import type { Result } from '../../base/result.ts'
+import type { Viewer } from '../context.ts'
+import { HAL, sendError, type ApiError } from '../errors.ts'
+
+/**
+ * Who may call a route: `public` anyone, `user` whoever is authenticated, `admin` (the default) administrators only, until
+ * memberships grant more.
+ */
+export type Access = 'public' | 'user' | 'admin'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the authentication hook on every route that is not public. */
+    viewer: Viewer | undefined
+  }
+  interface FastifyContextConfig {
+    access?: Access
+  }
+}
+
+export function viewerOf(request: FastifyRequest): Viewer {
+  assert(request.viewer, 'a route that is not public has an authenticated viewer')
+  return request.viewer
+}
+
+/**
+ * Answers with a HAL object, or its text when it is serialised already. HAL objects are open (properties and links come and
+ * go with state and permissions), so a serialiser compiled from a schema would drop fields or fall back to this anyway:
+ * `JSON.stringify` of a finished object it is, and the response schemas only document.
+ */
+export function sendHal(reply: FastifyReply, status: number, body: object | string): FastifyReply {
+  return reply
+    .code(status)
+    .header('content-type', HAL)
+    .send(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+/** Answers with the value or the error. */
+export function sendResult(reply: FastifyReply, result: Result<object | string, ApiError>, status = 200): FastifyReply {
+  return result.ok ? sendHal(reply, status, result.value) : sendError(reply, result.error)
+}
+
+/** The answer to a deletion: 204 without a body. */
+export function sendDeleted(reply: FastifyReply, result: Result<unknown, ApiError>): FastifyReply {
+  return result.ok ? reply.code(204).send() : sendError(reply, result.error)
+}
+
+const link = Type.Object({ href: Type.Union([Type.String(), Type.Null()]), title: Type.Optional(Type.String()) })
+
+/** The outline of a HAL resource in the OpenAPI document. */
+export function halSchema(type: string, properties: Record<string, TSchema> = {}): TSchema {
+  return Type.Object({
+    _type: Type.String({ description: type }),
+    ...properties,
+    _links: Type.Record(Type.String(), Type.Union([link, Type.Array(link)])),
+  })
+}
+
+const errorSchema = Type.Object(
+  {
+    _type: Type.Literal('Error'),
+    errorIdentifier: Type.String(),
+    message: Type.String(),
+    _embedded: Type.Optional(Type.Object({}, { additionalProperties: true })),
+  },
+  { description: 'What went wrong, as a HAL error.' },
+)
+
+interface RouteDoc {
+  readonly summary: string
+  readonly tag: string
+  /** Success status -> schema; null: no body. */
+  readonly answers: Readonly<Record<number, TSchema | null>>
+  readonly errors?: readonly number[]
+  readonly params?: TSchema
+  readonly querystring?: TSchema
+  readonly body?: TSchema
+  readonly access?: Access
+}
+
+/** The Fastify options of a route: its schema, which documents it in the OpenAPI document, and who may call it. */
+export function route(doc: RouteDoc) {
+  const access = doc.access ?? 'admin'
+  const errors = access === 'public' ? [403] : [401, 403, ...(doc.errors ?? [])]
+  const response: Record<string, unknown> = {}
+  for (const [status, schema] of Object.entries(doc.answers))
+    response[status] = schema ?? { type: 'null', description: 'Done.' }
+  for (const status of errors) response[status] = errorSchema
+  return {
+    config: { access },
+    schema: {
+      summary: doc.summary,
+      tags: [doc.tag],
+      ...(access === 'public' && { security: [] }),
+      ...(doc.params && { params: doc.params }),
+      ...(doc.querystring && { querystring: doc.querystring }),
+      ...(doc.body && { body: doc.body, consumes: ['application/json', 'application/hal+json'] }),
+      produces: ['application/hal+json'],
+      response,
+    },
+  }
+}
+
+export const idParams = Type.Object({ id: Type.String({ description: 'The id.' }) })
+export const projectParams = Type.Object({ id: Type.String({ description: 'The id or the identifier.' }) })
+
+export const pageQuery = Type.Object({
+  offset: Type.Optional(Type.String({ description: 'The page, counted from 1.' })),
+  pageSize: Type.Optional(
+    Type.String({
+      description: 'Elements on a page; above the maximum it is clamped, -1 is the maximum, 0 only counts.',
+    }),
+  ),
+  filters: Type.Optional(
+    Type.String({ description: 'JSON: [{"name": {"operator": "=", "values": ["1"]}}]; all must hold.' }),
+  ),
+  sortBy: Type.Optional(Type.String({ description: 'JSON: [["attribute", "asc"]].' })),
+})
+
+export const pageSchema = halSchema('Collection', {
+  total: Type.Integer(),
+  count: Type.Integer(),
+  pageSize: Type.Integer(),
+  offset: Type.Integer(),
+})
+
+export const wholeSchema = halSchema('Collection', { total: Type.Integer(), count: Type.Integer() })
+
+/** A request body: an object whose properties the resource's page describes; unknown ones are ignored. */
+export function bodySchema(properties: Record<string, TSchema>, links: readonly string[]): TSchema {
+  const href = Type.Optional(Type.Object({ href: Type.Union([Type.String(), Type.Null()]) }))
+  return Type.Object({
+    ...Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(schema)])),
+    _links: Type.Optional(Type.Object(Object.fromEntries(links.map((name) => [name, href])))),
+  })
+}
+
+export const formattableSchema = Type.Object({ raw: Type.String() })
+export const nullableText = Type.Union([Type.String(), Type.Null()])

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import { createAuthenticator } from '../auth.ts'
+import { checkContentType, parseJsonBodies } from '../content-type.ts'
+import type { ApiContext } from '../context.ts'
+import { apiError, sendError, unavailable } from '../errors.ts'
+import { specRoutes } from '../spec.ts'
+import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
+import { configurationRoutes } from './configuration.ts'
+import { projectRoutes } from './projects.ts'
+import { rootRoutes } from './root.ts'
+import { timeEntryRoutes } from './time-entries.ts'
+import { userRoutes } from './users.ts'
+import { workPackageRoutes } from './work-packages.ts'
+
+const READING: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
+
+/** Everything under /api/v3. The order of the hooks is the order of the refusals: switched off, who asks, may they, can it be written. */
+export async function v3Routes(app: FastifyInstance, context: ApiContext): Promise<void> {
+  parseJsonBodies(app)
+  app.decorateRequest('viewer', undefined)
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('link', '</api/v3/openapi.json>; rel="service-desc"')
+    return context.snapshots.current.api.enabled ? undefined : sendError(reply, apiError('WebServiceDisabled'))
+  })
+  app.addHook('onRequest', createAuthenticator(context))
+  app.addHook('onRequest', checkContentType)
+  app.addHook('onRequest', async (request, reply) => {
+    if (context.snapshots.current.complete || READING.includes(request.method) || request.is404) return undefined
+    // An event of now would have to be matched against webhooks that are not known yet.
+    return sendError(reply, unavailable('The configuration is not known yet. Try again in a moment.'))
+  })
+  app.setNotFoundHandler((_request, reply) => sendError(reply, apiError('NotFound')))
+
+  rootRoutes(app, context)
+  configurationRoutes(app, context)
+  specRoutes(app)
+  projectRoutes(app, context)
+  workPackageRoutes(app, context)
+  timeEntryRoutes(app, context)
+  userRoutes(app, context)
+  catalogueRoutes(app, context, TYPES)
+  catalogueRoutes(app, context, STATUSES)
+  catalogueRoutes(app, context, PRIORITIES)
+  catalogueRoutes(app, context, ACTIVITIES)
+}

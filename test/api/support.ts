@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import { createLog } from '../../src/base/log.ts'
+import { systemRandom } from '../../src/base/random.ts'
+import { seed } from '../../src/api/seed.ts'
+import { createApi } from '../../src/api/server.ts'
+import type { ApiStore } from '../../src/api/context.ts'
+import { effectiveApiSettings, type ApiSettingsSpec } from '../../src/resources/api-settings.ts'
+import type { EventName } from '../../src/resources/vocabulary.ts'
+import { effectiveWebhook } from '../../src/resources/webhook.ts'
+import { compileRoutes } from '../../src/routing/route-table.ts'
+import type { ProgrammedWebhook, Snapshot } from '../../src/routing/snapshot.ts'
+import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
+import type { Store } from '../../src/storage/store.ts'
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
+
+export const ADMIN_TOKEN = `opapi-${'ab'.repeat(32)}`
+export const PUBLIC_URL = 'https://projects.example.com'
+
+export interface HookSpec {
+  readonly name: string
+  readonly events: EventName[]
+  readonly projects?: string[]
+  readonly enabled?: boolean
+}
+
+export interface TestSettings {
+  readonly api?: ApiSettingsSpec
+  readonly webhooks?: readonly HookSpec[]
+  readonly complete?: boolean
+}
+
+export interface CallOptions {
+  readonly headers?: Record<string, string>
+  /** null: without credentials. */
+  readonly token?: string | null
+}
+
+export interface TestApi {
+  readonly app: FastifyInstance
+  readonly store: Store
+  readonly clock: FakeClock
+  /** How often projects were said to have changed. */
+  readonly projectChanges: () => number
+  /** Log lines of level warn and above. */
+  readonly logged: string[]
+  /** Replaces the snapshot, as the reconciler does. */
+  configure(settings: TestSettings): void
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<LightMyRequestResponse>
+  /** Creates and returns the representation; throws unless 201. */
+  create(path: string, body: unknown): Promise<Json>
+  close(): Promise<void>
+}
+
+export interface Json {
+  [key: string]: unknown
+  id: number
+  lockVersion: number
+  _links: Record<string, { href: string | null; title?: string }>
+  _embedded: Record<string, Json> & { elements: Json[] }
+}
+
+/** A snapshot made by hand, with real settings and a real route table. */
+export function snapshotOf({ api = {}, webhooks = [], complete = true }: TestSettings, version: number): Snapshot {
+  const programmed = webhooks.map(programmedWebhook)
+  return {
+    version,
+    complete,
+    api: effectiveApiSettings(api),
+    webhooks: new Map(programmed.map((webhook) => [webhook.name, webhook])),
+    routes: compileRoutes(programmed),
+  }
+}
+
+function programmedWebhook({ name, ...spec }: HookSpec): ProgrammedWebhook {
+  return {
+    name,
+    generation: 1,
+    spec: effectiveWebhook(name, { url: 'https://receiver.example.com/hook', ...spec }),
+    credentials: {
+      url: 'https://receiver.example.com/hook',
+      urlIsSecret: false,
+      signing: [],
+      headers: [],
+      ca: undefined,
+      secrets: [],
+    },
+    hold: undefined,
+    resumeAt: undefined,
+  }
+}
+
+/** The API over a real store in a directory of its own, with a clock that stands still. `wrap` may put itself before the store. */
+export async function openTestApi(
+  settings: TestSettings = {},
+  { wrap = (store) => store }: { wrap?: (store: ApiStore) => ApiStore } = {},
+): Promise<TestApi> {
+  const directory = mkdtempSync(join(tmpdir(), 'nepenthes-api-'))
+  const clock = createFakeClock()
+  const logged: string[] = []
+  const log = createLog('warn', (line) => logged.push(line))
+  const store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
+  const seeded = await seed(store, clock, { adminToken: ADMIN_TOKEN })
+  if (!seeded.ok) throw new Error(seeded.error.reason)
+  const held = { current: snapshotOf(settings, 1) }
+  let projectChanges = 0
+  const app = createApi({
+    store: wrap(store),
+    snapshots: {
+      get current() {
+        return held.current
+      },
+      subscribe: () => () => undefined,
+    },
+    clock,
+    random: systemRandom,
+    log,
+    publicUrl: PUBLIC_URL,
+    version: '1.2.3',
+    onProjectsChanged: () => (projectChanges += 1),
+  })
+  const call: TestApi['call'] = (method, path, body, { headers = {}, token = ADMIN_TOKEN } = {}) =>
+    app.inject({
+      method: method as 'GET',
+      url: path,
+      headers: {
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+  return {
+    app,
+    store,
+    clock,
+    logged,
+    projectChanges: () => projectChanges,
+    configure: (next) => (held.current = snapshotOf(next, held.current.version + 1)),
+    call,
+    async create(path, body) {
+      const response = await call('POST', path, body)
+      if (response.statusCode !== 201) throw new Error(`POST ${path}: ${response.statusCode} ${response.body}`)
+      return response.json()
+    },
+    async close() {
+      await app.close()
+      await store.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+export const href = (path: string) => ({ href: `/api/v3/${path}` })
