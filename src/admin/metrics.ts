@@ -1,13 +1,16 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-import { KIND_NAMES } from '../resources/kinds.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { Condition } from '../status/status.ts'
-import type { AttemptOutcome, DeliveryState } from '../storage/records.ts'
+import type { AttemptOutcome, DeliveryState, DispatchWrite } from '../storage/records.ts'
 
 type FinalState = Exclude<DeliveryState, 'pending'>
 type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after'
 
+/** One loop reconciles the whole environment, all kinds together: a label per kind would stay at 0. */
+type Controller = 'environment'
+
+const CONTROLLERS: Record<Controller, true> = { environment: true }
 const FINAL_STATES: Record<FinalState, true> = { delivered: true, dead: true, cancelled: true }
 const ATTEMPT_OUTCOMES: Record<AttemptOutcome, true> = {
   success: true,
@@ -49,8 +52,9 @@ export interface Metrics {
   readonly registry: Registry
   attemptMade(outcome: AttemptOutcome, durationMs: number): void
   deliveryEnded(state: FinalState, count?: number): void
-  /** `controller` is the kind in lower case, as controller-runtime has it. */
-  reconciled(controller: string, result: ReconcileResult, durationMs: number): void
+  /** Counts all a dispatch write says of attempts made and deliveries ended; to be called once it is durable. */
+  dispatchRecorded(write: DispatchWrite): void
+  reconciled(controller: Controller, result: ReconcileResult, durationMs: number): void
 }
 
 /** A registry of our own: nothing is counted into prom-client's global one. No series is per webhook but its conditions. */
@@ -65,7 +69,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   return { registry, ...delivery, ...reconcile }
 }
 
-function deliveryMetrics(registers: Registry[]): Pick<Metrics, 'attemptMade' | 'deliveryEnded'> {
+function deliveryMetrics(registers: Registry[]): Pick<Metrics, 'attemptMade' | 'deliveryEnded' | 'dispatchRecorded'> {
   const deliveries = new Counter({
     name: 'nepenthes_deliveries_total',
     help: 'Deliveries ended, by how: delivered, dead (given up) or cancelled.',
@@ -86,12 +90,18 @@ function deliveryMetrics(registers: Registry[]): Pick<Metrics, 'attemptMade' | '
   })
   for (const outcome of Object.keys(FINAL_STATES)) deliveries.inc({ outcome }, 0)
   for (const outcome of Object.keys(ATTEMPT_OUTCOMES)) attempts.inc({ outcome }, 0)
+  const attemptMade: Metrics['attemptMade'] = (outcome, durationMs) => {
+    attempts.inc({ outcome })
+    duration.observe(durationMs / 1000)
+  }
+  const deliveryEnded: Metrics['deliveryEnded'] = (outcome, count = 1) => deliveries.inc({ outcome }, count)
   return {
-    attemptMade(outcome, durationMs) {
-      attempts.inc({ outcome })
-      duration.observe(durationMs / 1000)
+    attemptMade,
+    deliveryEnded,
+    dispatchRecorded(write) {
+      for (const { outcome, durationMs } of write.attempts) attemptMade(outcome, durationMs)
+      for (const { state } of write.deliveries) if (state !== 'pending') deliveryEnded(state)
     },
-    deliveryEnded: (outcome, count = 1) => deliveries.inc({ outcome }, count),
   }
 }
 
@@ -115,7 +125,7 @@ function reconcileMetrics(registers: Registry[]): Pick<Metrics, 'reconciled'> {
     buckets: RECONCILE_BUCKETS_S,
     registers,
   })
-  for (const controller of KIND_NAMES.map((kind) => kind.toLowerCase())) {
+  for (const controller of Object.keys(CONTROLLERS)) {
     for (const result of Object.keys(RECONCILE_RESULTS)) total.inc({ controller, result }, 0)
     errors.inc({ controller }, 0)
     time.zero({ controller })

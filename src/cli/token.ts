@@ -2,7 +2,7 @@ import { Command } from 'commander'
 
 import type { TokenView } from '../admin/tokens.ts'
 import { clientFlags, flag, readClientConfig, readOption, settleEnvironment } from '../config.ts'
-import { askFor } from './admin-client.ts'
+import { askFor } from './client.ts'
 import type { Io } from './io.ts'
 import { parseOutput, print } from './output.ts'
 import { table } from './table.ts'

@@ -15,7 +15,7 @@ import {
   UsageError,
 } from '../config.ts'
 import { CONDITION_TYPES, type ResourceWithStatus } from '../status/status.ts'
-import { type Answer, ask, refusalError, UnreachableError } from './admin-client.ts'
+import { type Answer, ask, refusalError, UnreachableError } from './client.ts'
 import { parseDurationMs } from './duration.ts'
 import type { Io } from './io.ts'
 import { printable } from './table.ts'

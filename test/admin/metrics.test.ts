@@ -35,38 +35,61 @@ test('every counter is there from the start, at 0', async () => {
       "nepenthes_delivery_attempts_total{outcome="tls"} 0",
       "nepenthes_delivery_attempts_total{outcome="protocol"} 0",
       "nepenthes_delivery_attempts_total{outcome="address-blocked"} 0",
-      "controller_runtime_reconcile_total{controller="apisettings",result="success"} 0",
-      "controller_runtime_reconcile_total{controller="apisettings",result="error"} 0",
-      "controller_runtime_reconcile_total{controller="apisettings",result="requeue"} 0",
-      "controller_runtime_reconcile_total{controller="apisettings",result="requeue_after"} 0",
-      "controller_runtime_reconcile_total{controller="webhook",result="success"} 0",
-      "controller_runtime_reconcile_total{controller="webhook",result="error"} 0",
-      "controller_runtime_reconcile_total{controller="webhook",result="requeue"} 0",
-      "controller_runtime_reconcile_total{controller="webhook",result="requeue_after"} 0",
-      "controller_runtime_reconcile_errors_total{controller="apisettings"} 0",
-      "controller_runtime_reconcile_errors_total{controller="webhook"} 0",
+      "controller_runtime_reconcile_total{controller="environment",result="success"} 0",
+      "controller_runtime_reconcile_total{controller="environment",result="error"} 0",
+      "controller_runtime_reconcile_total{controller="environment",result="requeue"} 0",
+      "controller_runtime_reconcile_total{controller="environment",result="requeue_after"} 0",
+      "controller_runtime_reconcile_errors_total{controller="environment"} 0",
     ]
   `)
-  expect((await lines()).includes('controller_runtime_reconcile_time_seconds_count{controller="webhook"} 0')).toBe(true)
+  expect((await lines()).includes('controller_runtime_reconcile_time_seconds_count{controller="environment"} 0')).toBe(
+    true,
+  )
 })
 
 test('what happens is counted, durations in seconds', async () => {
   const { metrics, lines } = createFixture()
   metrics.attemptMade('timeout', 1500)
   metrics.deliveryEnded('cancelled', 3)
-  metrics.reconciled('webhook', 'error', 20)
+  metrics.reconciled('environment', 'error', 20)
   expect(await lines()).toEqual(
     expect.arrayContaining([
       'nepenthes_delivery_attempts_total{outcome="timeout"} 1',
       'nepenthes_delivery_attempt_duration_seconds_sum 1.5',
       'nepenthes_deliveries_total{outcome="cancelled"} 3',
-      'controller_runtime_reconcile_total{controller="webhook",result="error"} 1',
-      'controller_runtime_reconcile_errors_total{controller="webhook"} 1',
-      'controller_runtime_reconcile_time_seconds_sum{controller="webhook"} 0.02',
+      'controller_runtime_reconcile_total{controller="environment",result="error"} 1',
+      'controller_runtime_reconcile_errors_total{controller="environment"} 1',
+      'controller_runtime_reconcile_time_seconds_sum{controller="environment"} 0.02',
       'nepenthes_deliveries_pending 4',
       'nepenthes_circuits_open 2',
       'nepenthes_config_version 9',
       'nepenthes_build_info{version="1.2.3"} 1',
+    ]),
+  )
+})
+
+test('a dispatch write is counted whole', async () => {
+  const { metrics, lines } = createFixture()
+  const attempt = { deliverySeq: 1, attempt: 1, startedAt: 0, statusCode: null, message: '', responseBody: '' }
+  const update = { attempts: 1, nextAttemptAt: 0, lastFailure: '', finishedAt: null }
+  metrics.dispatchRecorded({
+    attempts: [
+      { ...attempt, outcome: 'success', durationMs: 250 },
+      { ...attempt, deliverySeq: 2, outcome: 'dns', durationMs: 250 },
+    ],
+    deliveries: [
+      { ...update, seq: 1, state: 'delivered' },
+      { ...update, seq: 2, state: 'pending' },
+    ],
+    endpoints: [],
+  })
+  expect(await lines()).toEqual(
+    expect.arrayContaining([
+      'nepenthes_delivery_attempts_total{outcome="success"} 1',
+      'nepenthes_delivery_attempts_total{outcome="dns"} 1',
+      'nepenthes_delivery_attempt_duration_seconds_sum 0.5',
+      'nepenthes_deliveries_total{outcome="delivered"} 1',
+      'nepenthes_deliveries_total{outcome="dead"} 0',
     ]),
   )
 })
