@@ -4,6 +4,10 @@ import type { Clock } from '../../src/base/clock.ts'
 export interface FakeClock extends Clock {
   /** Moves time forward, calling what falls due in order. */
   advance(ms: number): void
+  /** Sets the wall clock forwards or back; `elapsed` and what is scheduled do not notice. */
+  step(ms: number): void
+  /** How far `advance` must go for the next scheduled call; Infinity if none is. */
+  readonly untilNext: number
   /** How many calls are scheduled. */
   readonly timers: number
 }
@@ -11,9 +15,10 @@ export interface FakeClock extends Clock {
 export function createFakeClock(startMs = Date.parse('2026-03-01T12:00:00Z')): FakeClock {
   const scheduled = new Set<{ at: number; fn: () => void }>()
   let elapsed = 0
+  let stepped = 0
   const next = (until: number) => [...scheduled].filter((entry) => entry.at <= until).sort((a, b) => a.at - b.at)[0]
   return {
-    now: () => startMs + elapsed,
+    now: () => startMs + stepped + elapsed,
     elapsed: () => elapsed,
     after(delayMs, fn) {
       const entry = { at: elapsed + Math.max(delayMs, 0), fn }
@@ -28,6 +33,12 @@ export function createFakeClock(startMs = Date.parse('2026-03-01T12:00:00Z')): F
         due.fn()
       }
       elapsed = until
+    },
+    step(ms) {
+      stepped += ms
+    },
+    get untilNext() {
+      return Math.max(0, Math.min(...[...scheduled].map((entry) => entry.at)) - elapsed)
     },
     get timers() {
       return scheduled.size

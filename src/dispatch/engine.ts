@@ -1,0 +1,298 @@
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import { toError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { ProgrammedWebhook } from '../routing/snapshot.ts'
+import { flipDue } from '../status/delivery-health.ts'
+import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } from '../storage/records.ts'
+import type { DeliveryStore } from '../storage/store.ts'
+import { Alarm } from './alarm.ts'
+import { attemptRequest, expiredUpdate, judgeReply } from './attempt.ts'
+import { attemptStarts, configured, nextAllowance, observe, type Verdict } from './endpoint.ts'
+import { FlightLimits } from './flight-limits.ts'
+import { concurrency, laneGate, receiverOf, rejudge, whyHeld, type Lane } from './lane.ts'
+import { Recorder, type Outcome } from './recorder.ts'
+import { DEADLINE_MS } from './schedule.ts'
+import type { Reply, Send } from './send.ts'
+import type { SteadyTime } from './steady-time.ts'
+import type { PageQuery, Window } from './window.ts'
+
+export interface EngineOptions {
+  readonly store: DeliveryStore
+  readonly clock: Clock
+  readonly time: SteadyTime
+  readonly random: Random
+  readonly log: Log
+  readonly version: string
+  readonly send: Send
+  readonly onHealth: (webhooks: readonly string[]) => void
+  readonly onRecorded: (write: DispatchWrite) => void
+  /** A lane's time has come, or it has nothing in hand any more: whoever parks lanes looks at it. */
+  readonly onIdle: (lane: Lane) => void
+}
+
+const READ_AGAIN_MS = 5000
+const SAVE_SUCCESS_MS = 60_000
+
+type Step = 'sent' | 'idle' | 'not now'
+
+/**
+ * Moves deliveries: from windows into requests, from replies into outcomes, from recorded outcomes back into windows or out of the
+ * world. Lanes that may have something to send take turns, one delivery each. A lane is looked at only when something about it
+ * has happened; one that waits costs nothing.
+ */
+export class Engine {
+  readonly #options: EngineOptions
+  readonly #active = new Set<Lane>()
+  readonly #limits = new FlightLimits()
+  readonly #recorder: Recorder
+  readonly #alarm: Alarm
+  /** Reads and other work under way, to be awaited by whoever stops. */
+  readonly #work = new Set<Promise<void>>()
+  #running = false
+  #pumping = false
+  #onLanded: (() => void) | undefined
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#recorder = new Recorder({
+      store: options.store,
+      log: options.log,
+      onRecorded: options.onRecorded,
+      settle: (o) => this.#recorded(o),
+    })
+    this.#alarm = new Alarm(options.clock, options.time, (lanes) => this.#woken(lanes))
+  }
+
+  get inFlight(): number {
+    return this.#limits.inFlight
+  }
+
+  start(): void {
+    this.#running = true
+    this.pump()
+  }
+
+  /** Sends nothing more. */
+  halt(): void {
+    this.#running = false
+    this.#alarm.stop()
+  }
+
+  /** Resolves when no request is in flight. */
+  async landed(): Promise<void> {
+    while (this.#limits.inFlight > 0) await new Promise<void>((resolve) => (this.#onLanded = resolve))
+  }
+
+  /** Resolves when nothing is in flight, read, or waiting to be recorded; what waits for its time may be there. */
+  async settled(): Promise<void> {
+    do {
+      await this.landed()
+      await Promise.all(this.#work)
+      await this.#recorder.idle()
+    } while (this.#limits.inFlight > 0 || this.#work.size > 0)
+  }
+
+  recorded(): Promise<void> {
+    return this.#recorder.idle()
+  }
+
+  /** Lets `stop` wait for work under way. */
+  track(work: Promise<void>): void {
+    this.#work.add(work)
+    void work.finally(() => this.#work.delete(work))
+  }
+
+  arrived(lane: Lane, delivery: PendingDelivery, now: number): void {
+    lane.pending += 1
+    if (lane.inHand.has(delivery.seq)) return
+    lane.window?.arrive(delivery, now)
+    this.#active.add(lane)
+  }
+
+  /** Something about the lane has changed: it is looked at with the next pump. */
+  activate(lane: Lane): void {
+    this.#active.add(lane)
+  }
+
+  /** The lane is no more. */
+  forget(lane: Lane): void {
+    lane.window?.clear()
+    this.#active.delete(lane)
+  }
+
+  wakeAt(lane: Lane, at: number | null): void {
+    if (at !== null) this.#alarm.set(lane, at)
+  }
+
+  /** Puts a record in force and has it stored. */
+  change(lane: Lane, record: EndpointRecord): void {
+    if (record === lane.record) return
+    lane.record = record
+    this.#recorder.endpointChanged(lane)
+    this.tellHealth(lane)
+  }
+
+  /** Judges `Delivering` anew and tells of a transition. */
+  tellHealth(lane: Lane): void {
+    if (rejudge(lane, this.#options.time.due())) this.#options.onHealth([lane.name])
+    const due = lane.delivering && flipDue(lane.delivering, lane.webhook?.spec.enabled ?? true, lane.record)
+    if (due !== undefined) this.#alarm.set(lane, due)
+  }
+
+  /** Dead-letters a delivery whose time is up. */
+  expire(lane: Lane, delivery: DeliveryRecord): void {
+    lane.inHand.add(delivery.seq)
+    const update = expiredUpdate(delivery, whyHeld(lane), this.#options.clock.now())
+    this.#recorder.add({ lane, delivery, update, attempt: undefined })
+  }
+
+  pump(): void {
+    if (this.#pumping || !this.#running || this.#active.size === 0) return
+    this.#pumping = true
+    try {
+      this.#takeTurns(this.#options.time.due())
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  #takeTurns(now: number): void {
+    const later: Lane[] = []
+    // A set yields what is added while it is walked: a lane that has sent goes to the end and comes round again.
+    for (const lane of this.#active) {
+      if (this.#limits.full(this.#recorder.outstanding)) break
+      this.#active.delete(lane)
+      const step = this.#step(lane, now)
+      if (step === 'sent') this.#active.add(lane)
+      if (step === 'not now') later.push(lane)
+    }
+    for (const lane of later) this.#active.add(lane)
+  }
+
+  /** One delivery of one lane, or whatever it takes to have one later. */
+  #step(lane: Lane, now: number): Step {
+    const gate = laneGate(lane, now)
+    if (!gate.open) {
+      // Nothing needs to be in memory for as long as it lasts.
+      lane.window?.clear()
+      this.wakeAt(lane, gate.until)
+      return 'idle'
+    }
+    if (lane.inFlight >= concurrency(lane, gate)) return 'idle'
+    if (!this.#limits.admits(lane)) return 'not now'
+    const window = lane.window
+    assert(window, 'a lane that may send has a window')
+    const delivery = window.take(now)
+    if (!delivery) {
+      const page = window.page(now)
+      if (page) this.track(this.#read(lane, window, page))
+      else this.#alarm.set(lane, window.nextDue())
+      return 'idle'
+    }
+    if (this.#options.time.deadline() > delivery.occurredAt + DEADLINE_MS) this.expire(lane, delivery)
+    else this.#launch(lane, delivery)
+    return 'sent'
+  }
+
+  #launch(lane: Lane, delivery: PendingDelivery): void {
+    const { webhook } = lane
+    assert(webhook && !lane.inHand.has(delivery.seq), 'a delivery is sent once at a time')
+    lane.inHand.add(delivery.seq)
+    lane.record = attemptStarts(lane.record)
+    const release = this.#limits.enter(lane)
+    const startedAt = this.#options.clock.now()
+    const receiver = receiverOf(lane, this.#options.version)
+    const request = attemptRequest(delivery, receiver, webhook.spec.timeoutMs, startedAt)
+    this.#options.send(request, (reply) => {
+      release()
+      if (reply) this.#answered({ lane, delivery, webhook, startedAt }, reply)
+      // Given up while stopping: the delivery is pending in the store, as it was.
+      else lane.inHand.delete(delivery.seq)
+      if (this.#limits.inFlight === 0) this.#onLanded?.()
+      this.pump()
+    })
+  }
+
+  #answered(flight: Flight, reply: Reply): void {
+    const { lane, delivery, webhook, startedAt } = flight
+    const { clock, time, random } = this.#options
+    const times = { startedAt, now: clock.now(), due: time.due() }
+    const { attempt, update, verdict } = judgeReply(delivery, webhook, reply, times, random)
+    this.#recorder.add({ lane, delivery, update, attempt })
+    this.#observe(lane, verdict)
+    this.#active.add(lane)
+  }
+
+  #observe(lane: Lane, verdict: Verdict): void {
+    const { random, time } = this.#options
+    const before = lane.record
+    const observed = observe(before, verdict, random)
+    // A 410 to a request of an older generation says nothing about the one in force.
+    lane.record = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
+    const max = lane.webhook?.spec.maxConcurrency ?? 1
+    lane.allowance = nextAllowance(Math.min(lane.allowance, max), verdict, lane.record, max)
+    if (worthSaving(lane, before, verdict)) {
+      lane.savedSuccessAt = lane.record.lastSuccessAt ?? 0
+      this.#recorder.endpointChanged(lane)
+    }
+    this.tellHealth(lane)
+  }
+
+  #recorded(outcomes: readonly Outcome[]): void {
+    const now = this.#options.time.due()
+    for (const { lane, delivery, update } of outcomes) {
+      lane.inHand.delete(delivery.seq)
+      lane.leftWhileReading?.add(delivery.seq)
+      const again = update.state === 'pending' && 'body' in delivery ? { ...delivery, ...update } : undefined
+      if (!again) lane.pending -= 1
+      lane.window?.settled(delivery as PendingDelivery, again, now)
+      if (lane.inHand.size === 0) {
+        lane.draining = false
+        if (!lane.webhook) this.#options.onIdle(lane)
+      }
+      this.#active.add(lane)
+    }
+    this.pump()
+  }
+
+  async #read(lane: Lane, window: Window, page: PageQuery): Promise<void> {
+    const left = (lane.leftWhileReading = new Set<number>())
+    try {
+      const rows = await this.#options.store.pendingDeliveries(lane.name, page)
+      window.filled(rows, this.#options.time.due(), (seq) => lane.inHand.has(seq) || left.has(seq))
+      this.#active.add(lane)
+    } catch (thrown) {
+      this.#options.log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be read')
+      window.failed()
+      this.#alarm.set(lane, this.#options.time.due() + READ_AGAIN_MS)
+    }
+    lane.leftWhileReading = undefined
+    this.pump()
+  }
+
+  #woken(lanes: readonly Lane[]): void {
+    for (const lane of lanes) {
+      this.tellHealth(lane)
+      this.#active.add(lane)
+      if (!lane.webhook) this.#options.onIdle(lane)
+    }
+    this.pump()
+  }
+}
+
+interface Flight {
+  readonly lane: Lane
+  readonly delivery: PendingDelivery
+  /** As it was when the request was sent. */
+  readonly webhook: ProgrammedWebhook
+  readonly startedAt: number
+}
+
+/** A success after successes changes nothing but its own time, which is written once a minute. */
+function worthSaving(lane: Lane, before: EndpointRecord, verdict: Verdict): boolean {
+  if (verdict.kind !== 'delivered') return true
+  const steady = before.consecutiveFailures === 0 && before.circuit === 'closed' && before.blocked === null
+  return !steady || verdict.at - lane.savedSuccessAt >= SAVE_SUCCESS_MS
+}

@@ -1,0 +1,53 @@
+import { assert } from '../base/assert.ts'
+import type { Lane } from './lane.ts'
+
+const FLIGHTS_MAX = 512
+const FLIGHTS_OF_SUSPECTS_MAX = FLIGHTS_MAX / 2
+
+/** Outcomes that are not durable yet; beyond this many nothing is sent, so that a full disk stops the sending, not the process. */
+const UNRECORDED_MAX = 2048
+
+/**
+ * Bounds the requests in flight, so that no lane can take the places of all. From half of the bound on a lane gets no more than
+ * its share of it, and lanes whose last attempt failed (who are likely to hold their places until the time limit) never get more
+ * than half of it together.
+ */
+export class FlightLimits {
+  #inFlight = 0
+  #ofSuspects = 0
+  #lanes = 0
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  full(unrecorded: number): boolean {
+    return this.#inFlight >= FLIGHTS_MAX || this.#inFlight + unrecorded >= UNRECORDED_MAX
+  }
+
+  admits(lane: Lane): boolean {
+    if (suspect(lane) && this.#ofSuspects >= FLIGHTS_OF_SUSPECTS_MAX) return false
+    if (this.#inFlight < FLIGHTS_MAX / 2) return true
+    return lane.inFlight < Math.max(1, Math.floor(FLIGHTS_MAX / (this.#lanes + 1)))
+  }
+
+  /** Takes a place; call what it returns once to give it back. */
+  enter(lane: Lane): () => void {
+    const ofSuspect = suspect(lane) ? 1 : 0
+    if (lane.inFlight === 0) this.#lanes += 1
+    lane.inFlight += 1
+    this.#inFlight += 1
+    this.#ofSuspects += ofSuspect
+    return () => {
+      lane.inFlight -= 1
+      this.#inFlight -= 1
+      this.#ofSuspects -= ofSuspect
+      if (lane.inFlight === 0) this.#lanes -= 1
+      assert(lane.inFlight >= 0 && this.#inFlight >= 0, 'every place is given back once')
+    }
+  }
+}
+
+function suspect(lane: Lane): boolean {
+  return lane.record.consecutiveFailures > 0
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts'
+
+/** Wall-clock time for comparing with stored times, made safe against steps of the clock. */
+export interface SteadyTime {
+  /** For "is it due": a step of the clock, either way, makes nothing wait longer than it should. */
+  due(): number
+  /** For "is it too late": a step of the clock, either way, makes nothing expire earlier than it should. */
+  deadline(): number
+}
+
+const STEP_MS = 60_000
+
+/**
+ * Follows the wall clock by a clock that never steps. Where the two part by more than 60 s, somebody set the clock (or the machine
+ * slept): `due` then goes by the later of the two and `deadline` by the earlier, so that a step forwards grants every deadline the
+ * length of the step, and a step backwards delays no retry. The memory of a step lasts as long as the process.
+ */
+export function createSteadyTime(clock: Clock): SteadyTime {
+  let wallStart = clock.now()
+  let elapsedStart = clock.elapsed()
+
+  function steady(wall: number): number {
+    const elapsed = clock.elapsed()
+    const expected = wallStart + elapsed - elapsedStart
+    if (Math.abs(wall - expected) > STEP_MS) return expected
+    // Small corrections are what keeps a clock right: go along.
+    wallStart = wall
+    elapsedStart = elapsed
+    return wall
+  }
+
+  return {
+    due() {
+      const wall = clock.now()
+      return Math.max(wall, steady(wall))
+    },
+    deadline() {
+      const wall = clock.now()
+      return Math.min(wall, steady(wall))
+    },
+  }
+}
