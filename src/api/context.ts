@@ -19,8 +19,8 @@ export interface ApiContext {
   readonly publicUrl: string
   /** The program's version, for `coreVersion` and the OpenAPI document. */
   readonly version: string
-  /** Called after a project was created, changed or deleted, once that is durable. */
-  readonly onProjectsChanged?: () => void
+  /** Called with the ids and identifiers, old and new, of projects created, changed or deleted, once that is durable. */
+  readonly onProjectsChanged?: (idsAndIdentifiers: readonly string[]) => void
 }
 
 /** Who asks. */

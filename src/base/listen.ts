@@ -14,7 +14,9 @@ export async function listen(server: FastifyInstance, at: ListenAddress, flag: s
   try {
     await server.listen({ host: at.host, port: at.port })
   } catch (thrown) {
-    throw new UserError(`cannot listen on ${at.host}:${at.port}: ${reason(thrown)}; choose another address with ${flag}`)
+    throw new UserError(
+      `cannot listen on ${at.host}:${at.port}: ${reason(thrown)}; choose another address with ${flag}`,
+    )
   }
   const { address, port } = server.server.address() as AddressInfo
   return { address, port }
@@ -29,6 +31,7 @@ function reason(thrown: unknown): string {
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return 'this machine has no such address'
+    case undefined:
     default:
       return toError(thrown).message
   }

@@ -34,7 +34,7 @@ export async function deleteProject(context: ApiContext, id: string): Promise<De
   const found = await findProject(context.store, id)
   if (!found.ok) return found
   const removed = await removeProject(context, found.value.id)
-  if (removed.ok) context.onProjectsChanged?.()
+  if (removed.ok) context.onProjectsChanged?.([String(found.value.id), found.value.identifier])
   return removed
 }
 

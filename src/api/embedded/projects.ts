@@ -64,9 +64,7 @@ export async function createProject(
     },
     ...{ statusCode: null, statusExplanation: '', parentId: null, revision: 0, createdAt: now, updatedAt: now },
   }
-  const result = await write(context, viewer, () => planProject(context, input.value, blank, undefined))
-  if (result.ok) context.onProjectsChanged?.()
-  return result
+  return write(context, viewer, () => planProject(context, input.value, blank, undefined))
 }
 
 export async function updateProject(
@@ -77,12 +75,10 @@ export async function updateProject(
 ): Promise<Result<string, ApiError>> {
   const input = readInput(raw)
   if (!input.ok) return input
-  const result = await write(context, viewer, async () => {
+  return write(context, viewer, async () => {
     const found = await findProject(context.store, id)
     return found.ok ? planProject(context, input.value, found.value, found.value) : found
   })
-  if (result.ok) context.onProjectsChanged?.()
-  return result
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new project. */
@@ -117,6 +113,7 @@ async function planProject(
     ],
     mutations: mutationsOf(context, record, current),
     event: { name: current ? 'project:updated' : 'project:created', key: 'project', project: record },
+    projects: [String(record.id), record.identifier, ...(current ? [current.identifier] : [])],
     render: (viewer) => renderProject(view, viewer, true),
   })
 }

@@ -15,6 +15,8 @@ export interface WritePlan {
   /** Empty: there is nothing to change, and no event happens. */
   readonly mutations: readonly Mutation[]
   readonly event?: PlannedEvent
+  /** Ids and identifiers, old and new, of the projects this changes. */
+  readonly projects?: readonly string[]
   /** The full representation of the resource as it will be. */
   render(viewer: Viewer): Hal
 }
@@ -48,7 +50,10 @@ export async function write(
       mutations,
       events: buildEvents(context, viewer, planned.value, shown),
     })
-    if (committed.outcome === 'committed') return ok(shown)
+    if (committed.outcome === 'committed') {
+      if (planned.value.projects) context.onProjectsChanged?.(planned.value.projects)
+      return ok(shown)
+    }
     if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
   }
   return fail(apiError('UpdateConflict'))

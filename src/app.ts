@@ -1,0 +1,213 @@
+import { createMetrics } from './admin/metrics.ts'
+import { createAdminServer } from './admin/server.ts'
+import type { TokenAdmin } from './admin/tokens.ts'
+import type { ApiStore } from './api/context.ts'
+import { seed } from './api/seed.ts'
+import { createApi } from './api/server.ts'
+import { createToken, generateToken, listTokens, revokeToken, type TokenFailure } from './api/tokens.ts'
+import { systemClock, type Clock } from './base/clock.ts'
+import { UserError } from './base/errors.ts'
+import { keepToken } from './base/kept-token.ts'
+import { listen, origin, type Listening } from './base/listen.ts'
+import { createLog, type Log } from './base/log.ts'
+import { isLoopbackHost } from './base/network.ts'
+import { systemRandom, type Random } from './base/random.ts'
+import { fail, ok } from './base/result.ts'
+import type { SecretValue } from './base/secret.ts'
+import { programVersion, type RunConfig } from './config.ts'
+import { createDispatcher } from './dispatch/dispatcher.ts'
+import { createController } from './reconcile/controller.ts'
+import { projectLookup } from './reconcile/projects.ts'
+import { createSnapshotPublisher } from './reconcile/publisher.ts'
+import { parseFile } from './resources/parse.ts'
+import { createDirectorySecrets } from './sources/directory/secrets.ts'
+import { createDirectorySource } from './sources/directory/source.ts'
+import { openSqliteStore } from './storage/sqlite/sqlite-store.ts'
+import type { Store } from './storage/store.ts'
+
+/** What tests replace; the program itself runs with the system's. */
+export interface AppDependencies {
+  readonly clock: Clock
+  readonly random: Random
+  readonly writeLog: (line: string) => void
+}
+
+export interface App {
+  /** Where the API answers, `http://host:port`. */
+  readonly apiOrigin: string
+  readonly adminOrigin: string
+  /** Accepts nothing more, finishes or releases what is in flight, then lets go of everything. Calling it again waits for the same end. */
+  stop(): Promise<void>
+  /** Resolves once stopped. */
+  readonly closed: Promise<void>
+}
+
+/** Deliveries in flight get this long to finish when stopping; the process promises to be gone after 10 s. */
+const DRAIN_MS = 6_000
+
+/** Undoes what was started, last first; every step is tried even if one before it failed. */
+type Releasers = (() => Promise<unknown>)[]
+
+/** Starts the whole program, the only place where its parts meet. Whatever was started before a failure is stopped again. */
+export async function startApp(config: RunConfig, dependencies: Partial<AppDependencies> = {}): Promise<App> {
+  const releasers: Releasers = []
+  const release = async () => {
+    for (let next = releasers.pop(); next; next = releasers.pop()) await next()
+  }
+  try {
+    const origins = await startParts(config, dependencies, releasers)
+    const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
+    let stopping: Promise<void> | undefined
+    const stop = () =>
+      (stopping ??= release()
+        .then(resolve, reject)
+        .then(() => closed))
+    return { ...origins, stop, closed }
+  } catch (thrown) {
+    await release()
+    throw thrown
+  }
+}
+
+async function startParts(
+  config: RunConfig,
+  dependencies: Partial<AppDependencies>,
+  releasers: Releasers,
+): Promise<{ apiOrigin: string; adminOrigin: string }> {
+  const shared = {
+    clock: dependencies.clock ?? systemClock,
+    random: dependencies.random ?? systemRandom,
+    log: createLog(config.logLevel, dependencies.writeLog ?? ((line) => process.stderr.write(line))),
+    version: programVersion(),
+  }
+  const store = await openStore(config, shared, releasers)
+  const listening: Listening[] = []
+  const core = createCore(config, shared, store, listening)
+  const admin = createAdminServer({
+    listing: core.controller,
+    deliveries: store,
+    tokens: tokenAdmin(store, shared),
+    readiness: () => readiness(core.publisher.current.complete, store.healthy),
+    metrics: core.metrics.registry,
+    access: await adminAccess(config, shared.random),
+    ...shared,
+  })
+  releasers.push(() => admin.close())
+  const adminAt = await listen(admin, config.adminListen, '--admin-listen')
+  listening.push(adminAt)
+  await core.dispatcher.start()
+  releasers.push(() => core.dispatcher.stop(DRAIN_MS))
+  releasers.push(() => core.controller.stop())
+  await core.controller.start()
+
+  const api = createApi({
+    ...shared,
+    store,
+    snapshots: core.publisher,
+    publicUrl: config.publicUrl ?? origin({ address: config.listen.host, port: config.listen.port }),
+    onProjectsChanged: (projects) => core.controller.projectsChanged(projects),
+  })
+  releasers.push(() => api.close())
+  const apiAt = await listen(api, config.listen, '--listen')
+  listening.push(apiAt)
+  shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')
+  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt) }
+}
+
+interface Shared {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly version: string
+}
+
+/** The store, with the administrator, the standard types and so on in it. */
+async function openStore(config: RunConfig, { clock, random, log }: Shared, releasers: Releasers): Promise<Store> {
+  const store = await openSqliteStore({ directory: config.dataDir, clock, log })
+  releasers.push(() => store.close())
+  const apiToken = config.apiToken ?? (await keepToken(config.dataDir, 'api-token', () => generateToken(random)))
+  const seeded = await seed(store, clock, { adminToken: apiToken.reveal() })
+  if (!seeded.ok) throw new UserError(`cannot set up the store in ${config.dataDir}: ${seeded.error.reason}`)
+  return store
+}
+
+/** Control and data: they know of each other only the snapshot, and the health that deliveries are in. */
+function createCore(config: RunConfig, shared: Shared, store: Store, ownListeners: readonly Listening[]) {
+  const publisher = createSnapshotPublisher()
+  const dispatcher = createDispatcher({
+    ...shared,
+    store,
+    snapshots: publisher,
+    allowAddresses: config.allowAddresses,
+    ownListeners: () => ownListeners,
+    onHealth: (webhooks) => controller.healthChanged(webhooks),
+    onRecorded: (write) => metrics.dispatchRecorded(write),
+  })
+  const controller = createController({
+    ...shared,
+    source: createDirectorySource({ root: directoryRoot(config), parse: parseFile, ...shared }),
+    secrets: createDirectorySecrets({ root: config.secretsDir, ...shared }),
+    store,
+    publisher,
+    health: (webhook) => dispatcher.health(webhook),
+    unmatched: projectLookup(store),
+    onPass: (elapsedMs, applied) => metrics.reconciled('environment', applied ? 'success' : 'error', elapsedMs),
+  })
+  const metrics = createMetrics({
+    version: shared.version,
+    listing: controller,
+    pending: () => dispatcher.pending,
+    circuitsOpen: () => dispatcher.circuitsOpen,
+    configVersion: () => publisher.current.version,
+  })
+  return { publisher, dispatcher, controller, metrics }
+}
+
+function directoryRoot(config: RunConfig): string {
+  if (config.mode.kind === 'directory') return config.mode.root
+  throw new UserError('--kubernetes: this build runs from a directory only; use --config DIR')
+}
+
+/** Off loopback `/v1` wants a token: the one given, or one kept beside the data. */
+async function adminAccess(config: RunConfig, random: Random): Promise<{ loopback: boolean; token?: SecretValue }> {
+  if (isLoopbackHost(config.adminListen.host)) return { loopback: true }
+  const generate = () => `npadm-${random.bytes(32).toString('hex')}`
+  return { loopback: false, token: config.adminToken ?? (await keepToken(config.dataDir, 'admin-token', generate)) }
+}
+
+function readiness(configured: boolean, storeHealthy: boolean): { ready: boolean; reasons: string[] } {
+  const reasons: string[] = []
+  if (!configured) reasons.push('no complete configuration is known yet: is the directory there?')
+  if (!storeHealthy) reasons.push('the data directory cannot be written: is the disk full?')
+  return { ready: reasons.length === 0, reasons }
+}
+
+function tokenAdmin(store: ApiStore, { clock, random }: Shared): TokenAdmin {
+  return {
+    async create(user, name) {
+      const created = await createToken(store, clock, random, { login: user, name })
+      if (!created.ok) return fail(tokenFailure(created.error, user, name))
+      const { info, token } = created.value
+      return ok({ id: info.id, user: info.login, name: info.name, createdAt: info.createdAt, text: token })
+    },
+    list: async () =>
+      (await listTokens(store)).map(({ id, login, name, createdAt }) => ({ id, user: login, name, createdAt })),
+    async revoke(id) {
+      const revoked = await revokeToken(store, id)
+      if (!revoked.ok && revoked.error.reason === 'unavailable') throw new Error('the store cannot write just now')
+      return revoked.ok
+    },
+  }
+}
+
+function tokenFailure({ reason }: TokenFailure, user: string, name: string): string {
+  switch (reason) {
+    case 'no-such-user':
+      return `there is no user ${user}`
+    case 'name-taken':
+      return `${user} has a token named ${name} already: choose another name, or revoke that one`
+    case 'no-such-token':
+    case 'unavailable':
+      return 'the store cannot write just now: is the disk full?'
+  }
+}
