@@ -11,6 +11,8 @@ export interface Finding {
   readonly hint: string
   /** Which end of the field to point at; `value` unless told. */
   readonly target?: 'key' | 'value'
+  /** Where in the text, if the finder knows better than the path: of a key written twice, the path names only the last. */
+  readonly offset?: number | undefined
 }
 
 const PLAIN_STEP = /^[A-Za-z_][A-Za-z0-9_-]*$/
@@ -41,7 +43,6 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** Text from a document, safe on a terminal and in one line: control characters become escapes. */
 export function printable(text: string): string {
-   
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })

@@ -61,12 +61,12 @@ export function withAmbiguous(
   ]
 }
 
-function ambiguousFinding(kind: Kind, { path, source, ambiguity, target }: AmbiguousValue): Finding {
+function ambiguousFinding(kind: Kind, { path, source, ambiguity, target, offset }: AmbiguousValue): Finding {
   const shown = source.slice(0, 60)
   const where = target === 'key' ? `the key ${shown}` : `${formatPath(path)}: ${shown}`
   const hint = target === 'key' ? keyHint(shown) : valueHint(fieldType(kind, path), shown, ambiguity.plain)
   const message = `${where} is read one way by kubectl and another by YAML 1.2`
-  return { path, code: 'AmbiguousScalar', message, hint, target }
+  return { path, code: 'AmbiguousScalar', message, hint, offset }
 }
 
 function keyHint(source: string): string {
@@ -77,9 +77,7 @@ function valueHint(type: string | undefined, source: string, plain: string | und
   const isSwitch = plain === 'true' || plain === 'false'
   if (type === 'boolean') return isSwitch ? `Write ${plain}.` : 'Write true or false.'
   if (type === 'integer' || type === 'number')
-    return plain !== undefined && !isSwitch
-      ? `Write the number in plain decimal, for example ${plain}.`
-      : 'Write a number.'
+    return plain !== undefined && !isSwitch ? `Write it in plain decimal: kubectl reads ${plain}.` : 'Write a number.'
   if (type === 'string' || plain === undefined) return `Quote it: "${source}".`
   return `Quote it: "${source}"; or write ${plain}.`
 }

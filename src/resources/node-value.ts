@@ -1,4 +1,17 @@
-import { type Alias, isAlias, isMap, isPair, isScalar, isSeq, Scalar, type Node, type Pair, type YAMLMap } from 'yaml'
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  Scalar,
+  type Node,
+  type Pair,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml'
 import { aliasTargets, type AliasTargets } from './aliases.ts'
 import type { Finding, Path } from './finding.ts'
 import { ambiguityOf, type Ambiguity } from './scalars.ts'
@@ -15,6 +28,7 @@ export interface AmbiguousValue {
   readonly source: string
   readonly ambiguity: Ambiguity
   readonly target: 'key' | 'value'
+  readonly offset: number | undefined
 }
 
 export interface NodeValue {
@@ -31,6 +45,7 @@ interface Reader {
   readonly findings: Finding[]
   readonly ambiguous: AmbiguousValue[]
   readonly path: (string | number)[]
+  readonly skip: (path: Path) => boolean
   /** Anchors being read: an alias to one of them would never end. */
   readonly open: Set<Node>
   values: number
@@ -57,13 +72,14 @@ export function readNode(document: YamlDocument, node: Node, skip: (path: Path) 
     findings: [],
     ambiguous: [],
     path: [],
+    skip,
     open: new Set(),
     values: 0,
   }
   checkDirectives(reader)
   let value: unknown
   try {
-    value = readAny(reader, node, skip)
+    value = readAny(reader, node)
   } catch (thrown) {
     if (!(thrown instanceof Meaningless)) throw thrown
     reader.findings.push({ path: [...reader.path], code: 'Unparsable', message: thrown.message, hint: thrown.hint })
@@ -77,22 +93,26 @@ function checkDirectives({ document, findings }: Reader): void {
   findings.push({ path: [], code: 'UnsupportedYaml', message, hint: 'Remove the line.' })
 }
 
-function report(reader: Reader, message: string, hint: string, target: 'key' | 'value'): void {
-  reader.findings.push({ path: [...reader.path], code: 'UnsupportedYaml', message, hint, target })
+function report(reader: Reader, node: unknown, message: string, hint: string): void {
+  reader.findings.push({ path: [...reader.path], code: 'UnsupportedYaml', message, hint, offset: offsetOf(node) })
 }
 
-function readAny(reader: Reader, node: unknown, skip: (path: Path) => boolean): unknown {
+function offsetOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined
+}
+
+function readAny(reader: Reader, node: unknown): unknown {
   if (++reader.values > VALUES_MAX)
     throw new Meaningless(`more than ${VALUES_MAX} values, aliases followed`, 'Write fewer.')
   if (isScalar(node)) return readScalar(reader, node)
   if (reader.path.length > DEPTH_MAX) throw new Meaningless(`nested more than ${DEPTH_MAX} deep`, 'Flatten it.')
-  if (isAlias(node)) return readAlias(reader, node, skip)
-  if (isMap(node)) return readMap(reader, node, skip)
-  if (isSeq(node)) return readSeq(reader, node.items, node.tag, skip)
+  if (isAlias(node)) return readAlias(reader, node)
+  if (isMap(node)) return readMap(reader, node)
+  if (isSeq(node)) return readSeq(reader, node)
   return null
 }
 
-function readAlias(reader: Reader, alias: Alias, skip: (path: Path) => boolean): unknown {
+function readAlias(reader: Reader, alias: Alias): unknown {
   reader.aliases ??= aliasTargets(reader.document)
   const target = reader.aliases.get(alias)
   const name = alias.source.slice(0, 60)
@@ -100,38 +120,37 @@ function readAlias(reader: Reader, alias: Alias, skip: (path: Path) => boolean):
     throw new Meaningless(`the alias *${name} names no anchor before it`, `Write &${name} at the value meant.`)
   if (reader.open.has(target)) throw new Meaningless(`the alias *${name} contains itself`, 'Write the values out.')
   reader.open.add(target)
-  const value = readAny(reader, target, skip)
+  const value = readAny(reader, target)
   reader.open.delete(target)
   return value
 }
 
-function readSeq(
-  reader: Reader,
-  items: readonly unknown[],
-  tag: string | undefined,
-  skip: (path: Path) => boolean,
-): unknown {
-  if (tag !== undefined) report(reader, `the tag ${tag} is not supported`, 'Remove the tag.', 'value')
-  return items.map((item, index) => {
+function readSeq(reader: Reader, seq: YAMLSeq): unknown {
+  reportTag(reader, seq)
+  return seq.items.map((item, index) => {
     reader.path.push(index)
-    const value = readAny(reader, item, skip)
+    const value = readAny(reader, item)
     reader.path.pop()
     return value
   })
 }
 
-function readMap(reader: Reader, map: YAMLMap, skip: (path: Path) => boolean): unknown {
-  if (map.tag !== undefined) report(reader, `the tag ${map.tag} is not supported`, 'Remove the tag.', 'value')
+function readMap(reader: Reader, map: YAMLMap): unknown {
+  reportTag(reader, map)
   const value: Record<string, unknown> = {}
   for (const pair of map.items) {
     if (!isPair(pair)) continue
     const key = readKey(reader, pair)
     reader.path.push(key)
-    if (Object.hasOwn(value, key)) reportDuplicate(reader, key)
-    if (!skip(reader.path)) define(value, key, readAny(reader, pair.value, skip))
+    if (Object.hasOwn(value, key)) reportDuplicate(reader, pair.key, key)
+    if (!reader.skip(reader.path)) define(value, key, readAny(reader, pair.value))
     reader.path.pop()
   }
   return value
+}
+
+function reportTag(reader: Reader, node: YAMLMap | YAMLSeq): void {
+  if (node.tag !== undefined) report(reader, node, `the tag ${node.tag} is not supported`, 'Remove the tag.')
 }
 
 function define(object: Record<string, unknown>, key: string, value: unknown): void {
@@ -140,37 +159,43 @@ function define(object: Record<string, unknown>, key: string, value: unknown): v
   else object[key] = value
 }
 
-function reportDuplicate(reader: Reader, key: string): void {
+function reportDuplicate(reader: Reader, node: unknown, key: string): void {
   const message = `the key ${JSON.stringify(key.slice(0, 60))} is written twice`
-  reader.findings.push({ path: [...reader.path], code: 'DuplicateKey', message, hint: 'Keep one.', target: 'key' })
+  reader.findings.push({
+    path: [...reader.path],
+    code: 'DuplicateKey',
+    message,
+    hint: 'Keep one.',
+    offset: offsetOf(node),
+  })
 }
 
 /** A key as text. kubectl turns numbers and booleans into text, by rules of its own: only what reads the same stays. */
 function readKey(reader: Reader, pair: Pair): string {
   const { key } = pair
   if (!isScalar(key)) {
-    report(reader, 'a key must be text, not a list, a mapping or an alias', 'Write a plain key.', 'value')
+    report(reader, key, 'a key must be text, not a list, a mapping or an alias', 'Write a plain key.')
     return ''
   }
   const source = key.source ?? String(key.value)
   reader.path.push(typeof key.value === 'string' ? key.value : source)
   const value = readScalar(reader, key, 'key')
   if (typeof value !== 'string' && (value === null || JSON.stringify(value) !== source))
-    report(reader, `the key ${source === '' ? '(empty)' : source} is not text`, 'Quote it.', 'key')
+    report(reader, key, `the key ${source === '' ? '(empty)' : source} is not text`, 'Quote it.')
   reader.path.pop()
   return typeof value === 'string' ? value : source
 }
 
 function readScalar(reader: Reader, scalar: Scalar, target: 'key' | 'value' = 'value'): unknown {
   if (scalar.tag !== undefined && scalar.tag !== STRING_TAG) {
-    report(reader, `the tag ${scalar.tag} is not supported`, 'Remove the tag, or use !!str.', target)
+    report(reader, scalar, `the tag ${scalar.tag} is not supported`, 'Remove the tag, or use !!str.')
     return typeof scalar.value === 'object' ? null : scalar.value
   }
   const { value } = scalar
   if (scalar.type === Scalar.PLAIN) {
     if (scalar.tag === undefined) checkPlain(reader, scalar, target)
   } else if (typeof value === 'string' && !value.isWellFormed()) {
-    report(reader, 'half of a surrogate pair is not a character', 'Write the whole character.', target)
+    report(reader, scalar, 'half of a surrogate pair is not a character', 'Write the whole character.')
   }
   return typeof value === 'bigint' ? Number(value) : value
 }
@@ -178,5 +203,5 @@ function readScalar(reader: Reader, scalar: Scalar, target: 'key' | 'value' = 'v
 function checkPlain(reader: Reader, scalar: Scalar, target: 'key' | 'value'): void {
   const source = scalar.source ?? ''
   const ambiguity = ambiguityOf(source, scalar.value)
-  if (ambiguity) reader.ambiguous.push({ path: [...reader.path], source, ambiguity, target })
+  if (ambiguity) reader.ambiguous.push({ path: [...reader.path], source, ambiguity, target, offset: offsetOf(scalar) })
 }

@@ -151,7 +151,8 @@ function noticeAt(reader: FileReader, item: Item, finding: Finding, severity: No
 }
 
 function placed(reader: FileReader, item: Item, finding: Finding): Problem {
-  return problemAt(reader, offsetOf(item.yaml, item.root, finding.path, finding.target ?? 'value'), finding)
+  const offset = finding.offset ?? offsetOf(item.yaml, item.root, finding.path, finding.target ?? 'value')
+  return problemAt(reader, offset, finding)
 }
 
 function problemAt(reader: FileReader, offset: number, { path, code, message, hint }: Finding): Problem {

@@ -107,6 +107,9 @@ function compose(text: string): Result<YamlText, FaultyText> {
   } catch (thrown) {
     return whole(text, 0, composeFailure(toError(thrown)), 'Flatten it.')
   }
+  // The errors after it are its echo.
+  const deepest = faults.find(({ message }) => message === TOO_DEEP)
+  if (deepest) return fail({ text, faults: [deepest], documents: [] })
   return faults.length > 0 ? fail({ text, faults, documents }) : ok({ text, documents })
 }
 
@@ -122,7 +125,11 @@ function faultsOf(document: YamlDocument, following: boolean): TextFault[] {
   return faults
 }
 
+const TOO_DEEP = 'the file is nested too deeply'
+
 function syntaxFault(error: YAMLParseError): TextFault {
+  // The library's recursion met the end of the stack.
+  if (error.message.includes('call stack')) return { offset: error.pos[0], message: TOO_DEEP, hint: 'Flatten it.' }
   const tab = error.code === 'TAB_AS_INDENT'
   return {
     offset: error.pos[0],
@@ -132,6 +139,5 @@ function syntaxFault(error: YAMLParseError): TextFault {
 }
 
 function composeFailure(error: Error): string {
-  // The only error the library is known to throw: its recursion meets the end of the stack.
-  return error instanceof RangeError ? 'the file is nested too deeply' : `not valid YAML: ${error.message}`
+  return error instanceof RangeError ? TOO_DEEP : `not valid YAML: ${error.message}`
 }
