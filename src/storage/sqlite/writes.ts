@@ -11,6 +11,7 @@ import type { WireResult, WireSet } from './wire.ts'
 
 /** One process and one disk: there is no herd to spread, so the waits need no randomness. */
 const RETRY = { firstMs: 200, factor: 2, maxMs: 5_000 }
+const NO_NUMBERS: readonly number[] = []
 const NO_JITTER: Pick<Random, 'fraction'> = { fraction: () => 1 }
 
 /** The ways of handing something to the writer. All reject once `finish` was called. */
@@ -33,24 +34,25 @@ interface Parts {
 }
 
 export function createWrites(parts: Parts): Writes {
+  const { queue, counters } = parts
   const closing = new AbortController()
   const retrying = new Set<Promise<unknown>>()
-  const refuseWhenClosed = () => {
-    if (closing.signal.aborted) throw new Error('the store is closed')
-  }
-  const untilWritten = async (set: WireSet, deliveries: readonly PendingDelivery[] = []) => {
-    refuseWhenClosed()
-    const work = submitUntilWritten(parts, closing.signal, set, deliveries)
+  const submit = (set: WireSet, chars: number, deliveries?: readonly PendingDelivery[]): Promise<WireResult> =>
+    closing.signal.aborted ? Promise.reject(new Error('the store is closed')) : queue.submit(set, chars, deliveries)
+  const retry = (first: WireResult, set: WireSet, deliveries?: readonly PendingDelivery[]) => {
+    const work = retryUntilWritten(parts, closing.signal, first, () => queue.submit(set, 0, deliveries))
     retrying.add(work)
     return work.finally(() => retrying.delete(work))
   }
+  /** Every outcome of an attempt comes through here: a single promise deep as long as the disk is well. */
+  const untilWritten = (set: WireSet, deliveries?: readonly PendingDelivery[]): Promise<readonly number[]> =>
+    submit(set, 0, deliveries).then((first) =>
+      first.kind === 'done' ? (first.numbers ?? NO_NUMBERS) : retry(first, set, deliveries),
+    )
   return {
-    async commit(write) {
-      refuseWhenClosed()
-      return commitWrite(parts, write)
-    },
+    commit: (write) => commitWrite(submit, counters, write),
     async queueAgain(source, at) {
-      const { set, deliveries } = redelivery(parts.counters, source, at)
+      const { set, deliveries } = redelivery(counters, source, at)
       await untilWritten(set, deliveries)
       const [delivery] = deliveries
       assert(delivery !== undefined, 'a redelivery is one delivery')
@@ -58,23 +60,26 @@ export function createWrites(parts: Parts): Writes {
     },
     untilWritten,
     async once(set) {
-      refuseWhenClosed()
-      const result = await parts.queue.submit(set, 0)
+      const result = await submit(set, 0)
       if (result.kind !== 'done') throw errorOf(result)
     },
     async finish() {
       closing.abort()
-      await Promise.allSettled(retrying)
-      await parts.queue.drain()
+      do {
+        await queue.drain()
+        await Promise.allSettled(retrying)
+      } while (retrying.size > 0)
     },
   }
 }
 
-async function commitWrite({ queue, counters }: Parts, write: WriteSet): Promise<CommitResult> {
+type Submit = (set: WireSet, chars: number, deliveries?: readonly PendingDelivery[]) => Promise<WireResult>
+
+async function commitWrite(submit: Submit, counters: Counters, write: WriteSet): Promise<CommitResult> {
   const firstSeqs = write.events.map((event) => counters.nextSeqs(event.webhooks.length))
   const deliveries = write.events.flatMap((event, i) => pendingOf(event, firstSeqs[i] ?? 0))
   const chars = write.events.reduce((sum, event) => sum + event.body.length, 0)
-  const result = await queue.submit(encodeCommit(write, firstSeqs), chars, deliveries)
+  const result = await submit(encodeCommit(write, firstSeqs), chars, deliveries)
   switch (result.kind) {
     case 'done':
       return { outcome: 'committed' }
@@ -117,19 +122,22 @@ function redelivery(counters: Counters, source: PendingDelivery, at: number) {
   return { set: encodeCommit({ expect: [], mutations: [], events: [event] }, [seq]), deliveries: pendingOf(event, seq) }
 }
 
-async function submitUntilWritten(
-  { queue, clock }: Parts,
+/** Waits and tries again for as long as the disk cannot be written; once the store is closing, one last time. */
+async function retryUntilWritten(
+  { clock }: Parts,
   closing: AbortSignal,
-  set: WireSet,
-  deliveries: readonly PendingDelivery[],
+  first: WireResult,
+  again: () => Promise<WireResult>,
 ): Promise<readonly number[]> {
-  for (let attempt = 1; ; attempt++) {
+  let result = first
+  for (let attempt = 1; result.kind !== 'done'; attempt++) {
+    if (result.kind !== 'unavailable') throw errorOf(result)
     const last = closing.aborted
-    const result = await queue.submit(set, 0, deliveries)
-    if (result.kind === 'done') return result.numbers ?? []
-    if (result.kind !== 'unavailable' || last) throw errorOf(result)
     await sleep(clock, backoffMs(RETRY, attempt, NO_JITTER), closing)
+    result = await again()
+    if (last && result.kind !== 'done') throw errorOf(result)
   }
+  return result.numbers ?? NO_NUMBERS
 }
 
 function errorOf(result: Exclude<WireResult, { kind: 'done' }>): Error {
