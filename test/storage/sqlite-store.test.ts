@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { UserError } from '../../src/base/errors.ts'
 import { createLog } from '../../src/base/log.ts'
+import { openWriter } from '../../src/storage/sqlite/pragmas.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
@@ -68,6 +69,29 @@ describe('the SQLite store', () => {
     const again = new DatabaseSync(file)
     expect(again.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 })
     again.close()
+  })
+
+  it('says so when its file is damaged', async () => {
+    await (await open()).close()
+    await writeFile(
+      join(directory, 'nepenthes.db'),
+      'not a database, though long enough to be read as one. '.repeat(40),
+    )
+    const opening = open()
+    await expect(opening).rejects.toThrow(UserError)
+    await expect(opening).rejects.toThrow(/nepenthes\.db is damaged, or not a database at all/)
+  })
+
+  it('writes a log that is on disk before a commit returns, unless told otherwise', () => {
+    const pragmaOf = (synchronous: 'FULL' | 'OFF', name: string) => {
+      const db = openWriter(join(parent, 'pragmas.db'), { synchronous, maxPages: undefined })
+      const value = db.prepare(`PRAGMA ${name}`).get()?.[name]
+      db.close()
+      return value
+    }
+    expect(pragmaOf('FULL', 'journal_mode')).toBe('wal')
+    expect(pragmaOf('FULL', 'synchronous')).toBe(2)
+    expect(pragmaOf('OFF', 'synchronous')).toBe(0)
   })
 
   describe('when the disk is full', () => {

@@ -3,8 +3,13 @@ import { UserError } from '../../base/errors.ts'
 import { TABLE_NAMES, tableInfo, type ColumnInfo } from './columns.ts'
 
 /**
- * Deliveries live in one table from creation to their end: of five layouts measured (pending rows apart, finished rows with their
- * attempt inlined, clustered by webhook, no pending rows at all) this one costs within 2 us of the cheapest and is the plainest.
+ * Deliveries live in one table from creation to their end. Measured, CPU in us for the whole life of a delivery (event of 1.2 KB,
+ * pending row, outcome, attempt; ten webhooks), in groups of 100 and of 20: the event alone 5.2 and 8.3; one table 10.7 and 15.2;
+ * pending rows in a table of their own 9.6 and 16.5; the same with the last attempt inlined 8.9 and 15.6; clustered by webhook
+ * besides 8.8 and 14.1; no pending rows until a first failure 6.9 and 13.5. One table is the plainest and within 4 us of the last,
+ * which would have to be rebuilt from events after every crash. Most of the cost is pages written to the log, so the size of the
+ * groups matters more than the layout.
+ *
  * An event bears the seq of its first delivery, so a range of seqs is a range of events, deliveries and attempts alike: that is how
  * the log is dropped in pieces. A redelivery brings a copy of its event.
  */

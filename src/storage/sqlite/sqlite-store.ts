@@ -14,6 +14,7 @@ import { openReader, openWriter, type Synchronous } from './pragmas.ts'
 import { createRecordReader } from './record-reader.ts'
 import { migrate } from './schema.ts'
 import { statementCache } from './statements.ts'
+import { UserError } from '../../base/errors.ts'
 import { createWrites, type Writes } from './writes.ts'
 
 export interface SqliteStoreOptions {
@@ -64,11 +65,15 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
 
 function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {
   createPrivate(file)
-  const db = openWriter(file, pragmas)
   try {
-    migrate(db, file)
-  } finally {
-    db.close()
+    const db = openWriter(file, pragmas)
+    try {
+      migrate(db, file)
+    } finally {
+      db.close()
+    }
+  } catch (thrown) {
+    throw isDamaged(thrown) ? new UserError(damaged(file), { cause: thrown }) : thrown
   }
 }
 
@@ -141,4 +146,15 @@ async function prune(writes: Writes, bounds: { finishedBefore: number; maxBytes:
     more = numbers[2] ?? 0
   }
   return removed
+}
+
+/** SQLite's codes for a file that is damaged, and for one that is no database. */
+const DAMAGED_CODES: ReadonlySet<unknown> = new Set([11, 26])
+
+function isDamaged(thrown: unknown): boolean {
+  return thrown instanceof Error && 'errcode' in thrown && DAMAGED_CODES.has(thrown.errcode)
+}
+
+function damaged(file: string): string {
+  return `${file} is damaged, or not a database at all: bring it back from a backup, or move it away to start with an empty store`
 }
