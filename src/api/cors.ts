@@ -21,14 +21,10 @@ export type CorsHandler = (request: FastifyRequest, reply: FastifyReply) => bool
 export function createCors(snapshots: SnapshotReader): CorsHandler {
   const testOf = rememberOriginTests()
   return (request, reply) => {
-    const path = decodedPath(request.raw.url ?? '/')
+    const path = readPath(request.raw.url ?? '/')
     const preflight = isPreflight(request)
-    if (preflight && path === undefined) {
-      reply.code(400).send()
-      return true
-    }
-    if (path !== undefined) setHeaders(request, reply, path, testOf(snapshots.current.api), preflight)
-    if (preflight) reply.code(200).send()
+    setHeaders(request, reply, path.text, testOf(snapshots.current.api), preflight && path.decodable)
+    if (preflight) reply.code(path.decodable ? 200 : 400).send()
     return preflight
   }
 }
@@ -88,14 +84,22 @@ function isShared(path: string): boolean {
   return path.startsWith('/api/v3') || path.startsWith('/oauth')
 }
 
-/** The path as the router sees it: no scheme and host, no query, percent-decoded, no trailing slash. Undefined: not decodable. */
-function decodedPath(url: string): string | undefined {
+/** The path as the router sees it: no scheme and host, no query, percent-decoded where that is possible, no trailing slash. */
+function readPath(url: string): { readonly text: string; readonly decodable: boolean } {
   const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/.*?\//, '/')
   const end = target.search(/[?#]/)
   const raw = end < 0 ? target : target.slice(0, end)
+  const decoded = raw.includes('%') ? tryDecode(raw) : raw
+  const path = decoded ?? raw
+  return {
+    text: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path,
+    decodable: decoded !== undefined,
+  }
+}
+
+function tryDecode(text: string): string | undefined {
   try {
-    const path = raw.includes('%') ? decodeURIComponent(raw) : raw
-    return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
+    return decodeURIComponent(text)
   } catch {
     return undefined
   }

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createToken, listTokens, revokeToken } from '../../src/api/tokens.ts'
+import { seed } from '../../src/api/seed.ts'
+import { systemRandom } from '../../src/base/random.ts'
+import { ADMIN_TOKEN, openTestApi, PUBLIC_URL, type TestApi } from './support.ts'
+
+const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
+const BEARER = `Bearer realm="OpenProject API", resource_metadata="${PUBLIC_URL}/.well-known/oauth-protected-resource", scope="api_v3"`
+const INVALID = `${BEARER}, error="invalid_token", error_description="The token is unknown or was revoked"`
+const BASIC = 'Basic realm="OpenProject API"'
+const NONE = 'You need to be authenticated to access this resource.'
+const WRONG = 'You did not provide the correct credentials.'
+const UNKNOWN = `opapi-${'0'.repeat(64)}`
+
+let api: TestApi
+
+beforeAll(async () => {
+  api = await openTestApi()
+})
+afterAll(() => api.close())
+
+function ask(authorization: string | undefined, path = '/api/v3/users/me') {
+  return api.call('GET', path, undefined, {
+    token: null,
+    headers: authorization === undefined ? {} : { authorization },
+  })
+}
+
+describe('credentials that are accepted', () => {
+  it.each([
+    ['a bearer token', `Bearer ${ADMIN_TOKEN}`],
+    ['the scheme in any case', `bearer   ${ADMIN_TOKEN}`],
+    ['basic with the user apikey', basic(`apikey:${ADMIN_TOKEN}`)],
+  ])('%s', async (_, authorization) => {
+    const response = await ask(authorization)
+    expect(response.statusCode).toBe(200)
+    expect(response.json()).toMatchObject({ _type: 'User', login: 'admin', admin: true })
+  })
+})
+
+describe('credentials that are refused', () => {
+  it.each([
+    ['none', undefined, NONE, BEARER],
+    ['an empty header', '', NONE, BEARER],
+    ['an unknown scheme', 'Digest x', NONE, BEARER],
+    ['an unknown bearer token', `Bearer ${UNKNOWN}`, WRONG, INVALID],
+    ['a bearer token without the prefix', 'Bearer abcdef', WRONG, INVALID],
+    ['a bearer scheme without a token', 'Bearer', WRONG, INVALID],
+    ['a token in another case', `Bearer ${ADMIN_TOKEN.toUpperCase()}`, WRONG, INVALID],
+    ['basic with an unknown token', basic(`apikey:${UNKNOWN}`), WRONG, BASIC],
+    ['basic with another user', basic(`admin:${ADMIN_TOKEN}`), WRONG, BASIC],
+    ['basic with the user in another case', basic(`APIKEY:${ADMIN_TOKEN}`), WRONG, BASIC],
+    ['basic without a password', basic('apikey:'), WRONG, BASIC],
+    ['basic that is no base64', 'Basic ???', WRONG, BASIC],
+  ])('%s', async (_, authorization, message, challenge) => {
+    const response = await ask(authorization)
+    expect(response.statusCode).toBe(401)
+    expect(response.headers['www-authenticate']).toBe(challenge)
+    expect(response.headers['content-type']).toBe('application/hal+json; charset=utf-8')
+    expect(response.json()).toEqual({
+      _type: 'Error',
+      errorIdentifier: 'urn:openproject-org:api:v3:errors:Unauthenticated',
+      message,
+    })
+  })
+})
+
+describe('what anybody may read', () => {
+  it.each([
+    ['/api/v3/configuration', 200],
+    ['/api/v3/spec.json', 200],
+    ['/api/v3/openapi.json', 200],
+    ['/api/v3', 401],
+    ['/api/v3/statuses', 401],
+    ['/api/v3/work_packages', 401],
+    ['/api/v3/nope', 401],
+    ['/nope', 404],
+  ])('%s answers %i', async (path, status) => {
+    expect((await ask(undefined, path)).statusCode).toBe(status)
+  })
+})
+
+describe('users who are not administrators', () => {
+  it('see themselves and the short lists, and nothing else until something grants it', async () => {
+    const now = api.clock.now()
+    const jane = {
+      ...{
+        id: api.store.allocateId('users'),
+        login: 'jane',
+        firstName: 'Jane',
+        lastName: 'Doe',
+        email: 'jane@example.net',
+      },
+      ...{ admin: false, status: 'active', language: 'en', createdAt: now, updatedAt: now },
+    }
+    await api.store.commit({ expect: [], mutations: [{ op: 'insert', table: 'users', row: jane }], events: [] })
+    const created = await createToken(api.store, api.clock, systemRandom, { login: 'jane', name: 'laptop' })
+    if (!created.ok) throw new Error(created.error.reason)
+    const { token } = created.value
+    const status = async (method: string, path: string) =>
+      (await api.call(method, path, method === 'GET' ? undefined : {}, { token })).statusCode
+    expect(await status('GET', '/api/v3/users/me')).toBe(200)
+    expect(await status('GET', '/api/v3/types')).toBe(200)
+    expect(await status('GET', '/api/v3/users/1')).toBe(404)
+    for (const path of ['projects', 'work_packages', 'time_entries', 'users']) {
+      expect([path, await status('GET', `/api/v3/${path}`)]).toEqual([path, 403])
+    }
+    expect(await status('POST', '/api/v3/projects')).toBe(403)
+    expect((await api.call('GET', '/api/v3/users/me', undefined, { token })).json()).toMatchObject({
+      login: 'jane',
+      name: 'Jane Doe',
+    })
+
+    const lock = { op: 'update', table: 'users', id: jane.id, changes: { status: 'locked' } } as const
+    await api.store.commit({ expect: [], mutations: [lock], events: [] })
+    const locked = await api.call('GET', '/api/v3/users/me', undefined, { token })
+    expect(locked.statusCode).toBe(401)
+    expect(locked.headers['www-authenticate']).toContain('error_description="The user account is locked"')
+  })
+})
+
+describe('tokens', () => {
+  it('work from the moment they are created to the moment they are revoked, and are stored as a hash', async () => {
+    const created = await createToken(api.store, api.clock, systemRandom, { login: 'admin', name: 'ci' })
+    if (!created.ok) throw new Error(created.error.reason)
+    const { token, info } = created.value
+    expect(token).toMatch(/^opapi-[0-9a-f]{64}$/)
+    expect((await ask(`Bearer ${token}`)).statusCode).toBe(200)
+    expect(
+      JSON.stringify(await api.store.list('tokens', { where: [], orderBy: [], limit: 100, offset: 0 })),
+    ).not.toContain(token.slice(6))
+    expect(await listTokens(api.store)).toContainEqual({ ...info, name: 'ci', login: 'admin' })
+    expect(await revokeToken(api.store, info.id)).toEqual({ ok: true, value: undefined })
+    expect((await ask(`Bearer ${token}`)).statusCode).toBe(401)
+    expect(await revokeToken(api.store, info.id)).toEqual({ ok: false, error: { reason: 'no-such-token' } })
+  })
+
+  it('need a user and a name that is free', async () => {
+    const again = () => createToken(api.store, api.clock, systemRandom, { login: 'admin', name: 'twice' })
+    expect((await again()).ok).toBe(true)
+    expect(await again()).toEqual({ ok: false, error: { reason: 'name-taken' } })
+    const nobody = await createToken(api.store, api.clock, systemRandom, { login: 'nobody', name: 'x' })
+    expect(nobody).toEqual({ ok: false, error: { reason: 'no-such-user' } })
+  })
+})
+
+describe('the seed', () => {
+  it('changes nothing the second time, and follows a new administrator token', async () => {
+    const other = await openTestApi()
+    const count = async () => ({
+      users: (await other.store.list('users', { where: [], orderBy: [], limit: 0, offset: 0 })).total,
+      statuses: (await other.store.list('statuses', { where: [], orderBy: [], limit: 0, offset: 0 })).total,
+      tokens: (await listTokens(other.store)).map(({ name }) => name),
+    })
+    const before = await count()
+    expect(before).toEqual({ users: 1, statuses: 14, tokens: ['administrator'] })
+    await seed(other.store, other.clock, { adminToken: ADMIN_TOKEN })
+    await seed(other.store, other.clock, { adminToken: undefined })
+    expect(await count()).toEqual(before)
+    expect((await other.call('GET', '/api/v3')).statusCode).toBe(200)
+
+    const rotated = `opapi-${'cd'.repeat(32)}`
+    await seed(other.store, other.clock, { adminToken: rotated })
+    expect(await count()).toEqual(before)
+    expect((await other.call('GET', '/api/v3')).statusCode).toBe(401)
+    expect((await other.call('GET', '/api/v3', undefined, { token: rotated })).statusCode).toBe(200)
+    await other.close()
+  })
+})
