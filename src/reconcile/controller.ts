@@ -15,6 +15,7 @@ import type { ResourceRecord } from '../storage/records.ts'
 import type { ResourceStore } from '../storage/store.ts'
 import { rememberingReader, secretNames } from './credentials.ts'
 import { heldName, lastGoodApiSettings, rememberedEntry, showEntry, splitKey, type Entry } from './entry.ts'
+import { createProblemLog, logTransitions } from './transitions.ts'
 import { runPass, type PassInputs, type PassResult } from './pass.ts'
 import type { SnapshotPublisher } from './publisher.ts'
 
@@ -60,6 +61,7 @@ export function createController(options: ControllerOptions): Controller {
   const queue = new KeyQueue()
   const stopping = new AbortController()
   const read = rememberingReader(secrets)
+  const logProblems = createProblemLog(log)
   const entries = new Map<ResourceKey, Entry>()
   const names = new Map<string, ResourceKey>()
   const listeners = new Set<(keys: ReadonlySet<ResourceKey>) => void>()
@@ -74,8 +76,10 @@ export function createController(options: ControllerOptions): Controller {
     for (const record of await store.resources()) apply({ entries: [rememberedEntry(record)], removed: [] })
     await secrets.start((changed) => queue.add(keysReading(changed)))
     await source.start((keys) => {
+      logProblems(source.problems())
       if (source.synced || entries.size > 0) queue.add(publisher.current.complete ? keys : everyKey())
     })
+    logProblems(source.problems())
     if (source.synced || entries.size > 0) {
       queue.add(everyKey())
       await turn()
@@ -136,6 +140,7 @@ export function createController(options: ControllerOptions): Controller {
     for (const key of [...next.map((entry) => entry.key), ...removed]) releaseName(key)
     for (const key of removed) entries.delete(key)
     for (const entry of next) {
+      logTransitions(log, entries.get(entry.key), entry)
       entries.set(entry.key, entry)
       const name = heldName(entry)
       if (name !== undefined) names.set(name, entry.key)
