@@ -119,7 +119,10 @@ export interface DeliveryStore {
   /** Newest first. */
   deliveries(filter: DeliveryFilter): Promise<DeliveryRecord[]>
   delivery(seq: number): Promise<(PendingDelivery & { log: AttemptRecord[] }) | undefined>
-  /** Queues the event of a past delivery again for the same webhook, as a new delivery; undefined if there is no such delivery. */
+  /**
+   * Queues the event of a past delivery again for the same webhook, as a new delivery; undefined if there is no such delivery.
+   * Rejects when the store cannot write just now.
+   */
   redeliver(seq: number, at: number): Promise<PendingDelivery | undefined>
   /**
    * Drops the oldest events with their deliveries and attempts, in bounded pieces: those whose deliveries all ended before

@@ -125,6 +125,7 @@ describe('the SQLite store', () => {
       // Answered after the outcome above, so that one has been tried, and has failed, by now.
       await expect(store.saveResources([resourceOf(body)], [])).rejects.toThrow('cannot be written just now')
       expect(recorded).toBe(false)
+      await expect(store.redeliver(seq, NOON)).rejects.toThrow('cannot be written just now')
 
       await store.cancelPending('billing', 'webhook deleted', NOON)
       await store.prune({ finishedBefore: NOON + 1, maxBytes: Number.MAX_SAFE_INTEGER })

@@ -47,7 +47,7 @@ function changesAt(cells: readonly Cell[], at: number) {
 }
 
 function tableName(cell: Cell | undefined): string {
-  assert(typeof cell === 'string' && tableInfo(cell) !== undefined, 'a mutation names a table')
+  assert(typeof cell === 'string', 'a mutation names a table')
   return cell
 }
 
@@ -61,10 +61,10 @@ export function applyMutations(prepare: Prepare, cells: readonly Cell[]): void {
 }
 
 function applyInsert(prepare: Prepare, cells: readonly Cell[], at: number): number {
-  const table = tableName(cells[at])
-  const { length } = tableInfo(table).columns
-  prepare(`INSERT INTO "${table}" VALUES (?${', ?'.repeat(length - 1)})`).run(...cells.slice(at + 1, at + 1 + length))
-  return at + 1 + length
+  const { columns, insertSql } = tableInfo(tableName(cells[at]))
+  const end = at + 1 + columns.length
+  prepare(insertSql).run(...cells.slice(at + 1, end))
+  return end
 }
 
 function applyUpdate(prepare: Prepare, cells: readonly Cell[], at: number): number {

@@ -16,6 +16,8 @@ interface TableInfo {
   readonly columns: readonly ColumnInfo[]
   readonly byName: ReadonlyMap<string, ColumnInfo>
   readonly booleans: readonly string[]
+  /** Inserts a row given in the order of `columns`, whatever order the database has them in. */
+  readonly insertSql: string
 }
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[]
@@ -34,6 +36,7 @@ function describe(table: TableName): TableInfo {
     columns,
     byName: new Map(columns.map((column) => [column.name, column])),
     booleans: columns.filter((column) => column.type === 'boolean').map((column) => column.name),
+    insertSql: `INSERT INTO "${table}" (${columns.map(({ sql }) => sql).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
   }
 }
 

@@ -14,8 +14,7 @@ const answer = (message: FromWriter) => port.postMessage(message)
 
 port.on('message', (message: ToWriter) => {
   if (message !== 'close') return answer(applyGroup(message))
-  db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  db.close()
+  db.close() // the last connection copies the log back as it goes
   answer('closed')
   port.close()
 })

@@ -17,7 +17,10 @@ const NO_JITTER: Pick<Random, 'fraction'> = { fraction: () => 1 }
 /** The ways of handing something to the writer. All reject once `finish` was called. */
 export interface Writes {
   commit(write: WriteSet): Promise<CommitResult>
-  /** Queues the event of a past delivery again, for its webhook alone. */
+  /**
+   * Queues the event of a past delivery again, for its webhook alone. Throws if it cannot be written just now: a later try would
+   * hand its seq over after higher ones.
+   */
   queueAgain(source: PendingDelivery, at: number): Promise<PendingDelivery>
   /** Tries again while the disk cannot be written; the numbers of the result. */
   untilWritten(set: WireSet): Promise<readonly number[]>
@@ -39,30 +42,29 @@ export function createWrites(parts: Parts): Writes {
   const retrying = new Set<Promise<unknown>>()
   const submit = (set: WireSet, chars: number, deliveries?: readonly PendingDelivery[]): Promise<WireResult> =>
     closing.signal.aborted ? Promise.reject(new Error('the store is closed')) : queue.submit(set, chars, deliveries)
-  const retry = (first: WireResult, set: WireSet, deliveries?: readonly PendingDelivery[]) => {
-    const work = retryUntilWritten(parts, closing.signal, first, () => queue.submit(set, 0, deliveries))
+  const retry = (first: WireResult, set: WireSet) => {
+    const work = retryUntilWritten(parts, closing.signal, first, () => queue.submit(set, 0))
     retrying.add(work)
     return work.finally(() => retrying.delete(work))
   }
   /** Every outcome of an attempt comes through here: a single promise deep as long as the disk is well. */
-  const untilWritten = (set: WireSet, deliveries?: readonly PendingDelivery[]): Promise<readonly number[]> =>
-    submit(set, 0, deliveries).then((first) =>
-      first.kind === 'done' ? (first.numbers ?? NO_NUMBERS) : retry(first, set, deliveries),
-    )
+  const untilWritten = (set: WireSet): Promise<readonly number[]> =>
+    submit(set, 0).then((first) => (first.kind === 'done' ? (first.numbers ?? NO_NUMBERS) : retry(first, set)))
+  const once = async (set: WireSet, deliveries?: readonly PendingDelivery[]) => {
+    const result = await submit(set, 0, deliveries)
+    if (result.kind !== 'done') throw errorOf(result)
+  }
   return {
     commit: (write) => commitWrite(submit, counters, write),
     async queueAgain(source, at) {
       const { set, deliveries } = redelivery(counters, source, at)
-      await untilWritten(set, deliveries)
+      await once(set, deliveries)
       const [delivery] = deliveries
       assert(delivery !== undefined, 'a redelivery is one delivery')
       return delivery
     },
     untilWritten,
-    async once(set) {
-      const result = await submit(set, 0)
-      if (result.kind !== 'done') throw errorOf(result)
-    },
+    once,
     async finish() {
       closing.abort()
       do {
