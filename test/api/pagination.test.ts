@@ -134,7 +134,7 @@ describe('filters and order', () => {
     expect(await names({ filters })).toEqual(['Project 40', 'Project 42', 'Project 43', 'Project 44', 'Project 45'])
   })
 
-  it.each([
+  it.each<[filter: object, names: string[]]>([
     [filter('nameAndIdentifier', '=', ['project-7']), ['Project 7']],
     [filter('name_and_identifier', '=', ['Project 7']), ['Project 7']],
     [filter('id', '=', ['3', '5']), ['Project 3', 'Project 5']],
@@ -173,7 +173,7 @@ describe('filters and order', () => {
     }
   })
 
-  it.each([
+  it.each<[query: string, message: unknown]>([
     ['filters=nope', 'The filters property is not a JSON array of filter objects.'],
     ['filters={}', 'The filters property is not a JSON array of filter objects.'],
     ['filters=[1]', 'The filters property is not a JSON array of filter objects.'],

@@ -9,7 +9,7 @@ beforeAll(async () => {
   await api.create('/api/v3/projects', { name: 'Demo' })
   await api.create('/api/v3/projects', { name: 'Other' })
   const statuses: Json = (await api.call('GET', '/api/v3/statuses')).json()
-  statusIds = Object.fromEntries(statuses._embedded.elements.map((status) => [status['name'], status.id]))
+  statusIds = Object.fromEntries(statuses._embedded.elements.map((status) => [String(status['name']), status.id]))
 })
 afterAll(() => api.close())
 

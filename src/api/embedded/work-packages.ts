@@ -4,7 +4,7 @@ import type { ProjectRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findRow } from '../v3/find.ts'
-import { loadWorkPackage, rowMemo, type RowMemo } from '../v3/related.ts'
+import { loadWholeWorkPackage, rowMemo, type RowMemo } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkReadOnly, violation } from './body.ts'
 import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
@@ -103,7 +103,7 @@ async function planWorkPackage(
   await resolveDates(rows, input, record, errors)
   errors.push(...checkRecord(record))
   errors.push(...(await checkProject(rows, record, current)))
-  const view = errors.length === 0 ? await loadWorkPackage(store, record, rows, { isNew: !current }) : undefined
+  const view = errors.length === 0 ? await loadWholeWorkPackage(store, record, rows, { isNew: !current }) : undefined
   if (view) errors.push(...checkAncestors(view), ...(current ? checkUnchanged(input, view, current) : checkNew(input)))
   const failed = failure(errors)
   if (failed) return failed
@@ -116,6 +116,7 @@ async function planWorkPackage(
       projectUnchanged(view.project),
       ...view.projectAncestors.map(projectUnchanged),
       ...view.ancestors.map(workPackageUnchanged),
+      ...(view.parent && view.parent.project.id !== view.project.id ? [projectUnchanged(view.parent.project)] : []),
     ],
     mutations,
     event: {

@@ -97,9 +97,15 @@ function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): strin
   return `{"action":${JSON.stringify(event.name)},"${event.key}":${resource},"actor":${actor}}`
 }
 
-/** All problems of a request as one failure; undefined when there are none. */
+/** All problems of a request as one failure, the first of each property; undefined when there are none. */
 export function failure(errors: readonly ApiError[]): { ok: false; error: ApiError } | undefined {
-  const [first, ...rest] = errors
+  const seen = new Set<string>()
+  const [first, ...rest] = errors.filter(({ details }) => {
+    const attribute = details?.['attribute']
+    if (attribute === undefined) return true
+    // What could not be read looks unset to the rules after it: the one complaint says it all.
+    return !seen.has(attribute) && seen.add(attribute)
+  })
   return first && fail(combineErrors([first, ...rest]))
 }
 

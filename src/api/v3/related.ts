@@ -81,7 +81,19 @@ export async function loadWorkPackage(
   if (!project || !type || !status || !priority || !author) return undefined
   const projectAncestors = project.parentId === null ? [] : await loadAncestors(store, 'projects', project)
   const own = { record, project, projectAncestors, type, status, priority, author }
-  return { ...own, assignee, responsible, ancestors, children, spentMinutes }
+  return { ...own, assignee, responsible, ancestors, children, spentMinutes, parent: undefined }
+}
+
+/** Also loads what only embedded twins show. */
+export async function loadWholeWorkPackage(
+  store: RecordReader,
+  record: WorkPackageRecord,
+  rows: RowMemo = rowMemo(store),
+  options: { isNew?: boolean } = {},
+): Promise<WorkPackageView | undefined> {
+  const view = await loadWorkPackage(store, record, rows, options)
+  const parent = view?.ancestors.at(-1)
+  return view && parent ? { ...view, parent: await loadWorkPackage(store, parent, rows) } : view
 }
 
 async function loadChildren(store: RecordReader, parentId: number): Promise<WorkPackageRecord[]> {

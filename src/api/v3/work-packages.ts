@@ -9,7 +9,7 @@ import { findProject, findRow } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { dateFilter, idFilter, optionalIdFilter, searchFilter, statusFilter } from './query/filter-kinds.ts'
 import { textFilter, timeFilter } from './query/filter-kinds.ts'
-import { loadWorkPackage, loadWorkPackages } from './related.ts'
+import { loadWholeWorkPackage, loadWorkPackages } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { renderWorkPackage } from './representers/work-package.ts'
@@ -134,7 +134,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
     route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
       const found = await findRow(context.store, 'workPackages', request.params.id)
-      const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
+      const view = found.ok ? await loadWholeWorkPackage(context.store, found.value) : undefined
       const result = view ? ok(renderWorkPackage(view, viewerOf(request), true)) : fail(apiError('NotFound'))
       return sendResult(reply, result)
     },

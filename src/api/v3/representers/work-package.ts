@@ -29,6 +29,8 @@ export interface WorkPackageView {
   readonly ancestors: readonly WorkPackageRecord[]
   readonly children: readonly WorkPackageRecord[]
   readonly spentMinutes: number
+  /** The parent as its embedded twin shows it; loaded only where twins are shown. */
+  readonly parent: WorkPackageView | undefined
 }
 
 export function workPackageLink(workPackage: WorkPackageRecord): Link {
@@ -90,6 +92,7 @@ function workPackageEmbedded(view: WorkPackageView, viewer: Viewer): Hal {
     author: renderUser(view.author, viewer),
     ...(view.responsible && { responsible: renderUser(view.responsible, viewer) }),
     ...(view.assignee && { assignee: renderUser(view.assignee, viewer) }),
+    ...(view.parent && { parent: renderWorkPackage(view.parent, viewer, false) }),
     customActions: [],
   }
 }
