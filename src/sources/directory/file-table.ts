@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../base/clock.ts'
+import { toError } from '../../base/errors.ts'
 import { KeyQueue } from '../../base/key-queue.ts'
 import { assert } from '../../base/assert.ts'
 import { planBatch } from './batch.ts'
@@ -24,6 +25,7 @@ export interface FileTableOptions<T> {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly interpret: (bytes: Buffer, path: string) => T
+  readonly onBug: (error: Error, path: string) => void
   readonly onBatch: (batch: TreeBatch<T>) => void
   /** These directories do not say the same as what was read from them: they want to be listed again; '' is the root. */
   readonly onDoubt: (directories: Iterable<string>) => void
@@ -35,6 +37,12 @@ const READS_AT_ONCE = 16
 /** In the queue of touched files: none, only look at what is due. */
 const NOTHING = ''
 const SILENT_DIRECTORY: Failure = { code: 'Unreadable', reason: 'its directory does not answer', hint: '' }
+
+const UPSETTING: Failure = {
+  code: 'Unparsable',
+  reason: 'it upsets the parser, which is a bug',
+  hint: 'Please report it, with the file.',
+}
 
 interface Draft<T> {
   readonly planned: FileRecord
@@ -192,7 +200,13 @@ export class FileTable<T> {
     const digest = hash('sha256', outcome.bytes, 'base64')
     const next = asRead(planned, digest)
     if (digest === planned.digest) return { planned, next }
-    return { planned, next, value: { of: this.#options.interpret(outcome.bytes, path) } }
+    try {
+      return { planned, next, value: { of: this.#options.interpret(outcome.bytes, path) } }
+    } catch (thrown) {
+      // A bug, but of this file only: the others must not wait for it.
+      this.#options.onBug(toError(thrown), path)
+      return { planned, next: asFailing(planned, UPSETTING) }
+    }
   }
 
   async #confirmGone(path: string, planned: FileRecord, memo: Map<string, Promise<boolean>>): Promise<Draft<T>> {

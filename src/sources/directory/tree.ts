@@ -22,7 +22,7 @@ export interface FileTreeOptions<T> {
   readonly shape: TreeShape
   readonly clock: Clock
   readonly log: Log
-  /** Makes of a file's bytes what is kept of them. Must not throw. */
+  /** Makes of a file's bytes what is kept of them. Whatever it throws is taken for a bug, and the file for failing. */
   readonly interpret: (bytes: Buffer, path: string) => T
   /** Called once for what settled together; with nothing in it when only `synced` or `failures` changed. */
   readonly onBatch: (batch: TreeBatch<T>) => void
@@ -74,6 +74,7 @@ export class FileTree<T> {
       clock: options.clock,
       signal: this.#stopping.signal,
       interpret: options.interpret,
+      onBug: (err, path) => options.log.error({ err, file: path }, 'a bug kept a file from being understood'),
       onBatch: (batch) => this.#emit(batch),
       onDoubt: (directories) => this.#scans.add([...directories].map((path) => path || EVERYTHING)),
     })
