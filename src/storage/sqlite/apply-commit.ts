@@ -1,10 +1,9 @@
-import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import type { SQLInputValue } from 'node:sqlite'
 import { assert } from '../../base/assert.ts'
 import { columnOf, tableInfo } from './columns.ts'
 import { FRESH } from './delivery-state.ts'
+import type { Prepare } from './statements.ts'
 import { EVENT_CELLS, type Cell } from './wire.ts'
-
-type Prepare = (sql: string) => StatementSync
 
 /** The first expectation that does not hold, by its index; undefined if all do. */
 export function firstConflict(prepare: Prepare, cells: readonly Cell[]): number | undefined {

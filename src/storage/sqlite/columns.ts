@@ -15,7 +15,8 @@ export interface ColumnInfo {
 interface TableInfo {
   readonly columns: readonly ColumnInfo[]
   readonly byName: ReadonlyMap<string, ColumnInfo>
-  readonly booleans: readonly string[]
+  /** The columns as a SELECT lists them, in the order of `columns`. */
+  readonly selectSql: string
   /** Inserts a row given in the order of `columns`, whatever order the database has them in. */
   readonly insertSql: string
 }
@@ -35,7 +36,7 @@ function describe(table: TableName): TableInfo {
   return {
     columns,
     byName: new Map(columns.map((column) => [column.name, column])),
-    booleans: columns.filter((column) => column.type === 'boolean').map((column) => column.name),
+    selectSql: columns.map(({ sql }) => sql).join(', '),
     insertSql: `INSERT INTO "${table}" (${columns.map(({ sql }) => sql).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
   }
 }

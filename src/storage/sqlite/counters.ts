@@ -1,7 +1,7 @@
-import type { StatementSync } from 'node:sqlite'
 import { assert } from '../../base/assert.ts'
 import type { TableName } from '../tables.ts'
 import { TABLE_NAMES } from './columns.ts'
+import type { Prepare } from './statements.ts'
 
 /** Ids and seqs are given out in memory: the one process that writes can count by itself, and use a number before it is stored. */
 export interface Counters {
@@ -13,7 +13,7 @@ export interface Counters {
 }
 
 /** Starts every counter above all that is, or ever was, in the database. */
-export function openCounters(prepare: (sql: string) => StatementSync): Counters {
+export function openCounters(prepare: Prepare): Counters {
   const highest = (name: string, column: string) => {
     const stored = prepare(`SELECT max(${column}) AS value FROM "${name}"`).get()?.['value']
     const gone = prepare('SELECT value FROM highest WHERE name = ?').get(name)?.['value']

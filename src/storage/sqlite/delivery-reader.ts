@@ -1,10 +1,9 @@
-import type { StatementSync } from 'node:sqlite'
 import type { AttemptRecord, DeliveryRecord, EndpointRecord, LaneSummary, PendingDelivery } from '../records.ts'
+import type { EventName } from '../../resources/vocabulary.ts'
 import type { DeliveryFilter, DeliveryStore } from '../store.ts'
 import { codesOf, FRESH, RESCHEDULED, stateOfCode } from './delivery-state.ts'
-import type { Cell } from './wire.ts'
+import type { Prepare } from './statements.ts'
 
-type Prepare = (sql: string) => StatementSync
 type Reads = Pick<
   DeliveryStore,
   'pendingDeliveries' | 'laneSummaries' | 'pendingOlderThan' | 'endpoints' | 'deliveries' | 'delivery'
@@ -34,24 +33,40 @@ export function createDeliveryReader(prepare: Prepare): Reads {
       if (row === undefined) return undefined
       const log = prepare('SELECT * FROM attempts WHERE deliverySeq = ? ORDER BY attempt').all(seq)
       return {
-        ...toDelivery<PendingDelivery>(row),
+        ...toPending(row),
         log: log.map((attempt) => ({ ...attempt }) as unknown as AttemptRecord),
       }
     },
   }
 }
 
-function toDelivery<D extends DeliveryRecord>(row: Record<string, unknown>): D {
-  return { ...row, state: stateOfCode(Number(row['state'])) } as unknown as D
+type Row = Readonly<Record<string, unknown>>
+
+/** Built field by field: copying the prototype-less rows of `node:sqlite` by spreading costs three times as much. */
+function toDelivery(row: Row): DeliveryRecord {
+  return {
+    seq: Number(row['seq']),
+    eventSeq: Number(row['eventSeq']),
+    eventId: String(row['eventId']),
+    eventName: row['eventName'] as EventName,
+    projectId: Number(row['projectId']),
+    webhook: String(row['webhook']),
+    state: stateOfCode(Number(row['state'])),
+    attempts: Number(row['attempts']),
+    occurredAt: Number(row['occurredAt']),
+    nextAttemptAt: Number(row['nextAttemptAt']),
+    lastFailure: String(row['lastFailure']),
+    finishedAt: row['finishedAt'] as number | null,
+  }
+}
+
+function toPending(row: Row): PendingDelivery {
+  return { ...toDelivery(row), body: String(row['body']) }
 }
 
 function webhookId(prepare: Prepare, name: string): number | undefined {
   const row = prepare('SELECT id FROM webhooks WHERE name = ?').get(name)
   return row === undefined ? undefined : Number(row['id'])
-}
-
-function read<D extends DeliveryRecord>(statement: StatementSync, values: readonly Cell[]): D[] {
-  return statement.all(...values).map((row) => toDelivery<D>(row))
 }
 
 /** Fresh deliveries by seq and rescheduled ones by their own index, each at most `limit`, merged. */
@@ -62,9 +77,13 @@ function pendingDeliveries(prepare: Prepare, webhook: string, options: PendingOp
   const sql = (state: number, by: string) =>
     `${RECORD_WITH_BODY} WHERE d.webhook = ? AND d.state = ${state} AND d.nextAttemptAt <= ? AND d.seq > ? ORDER BY ${by} LIMIT ?`
   const values = [id, dueBy, afterSeq, limit]
-  const fresh = read<PendingDelivery>(prepare(sql(FRESH, 'd.seq')), values)
+  const fresh = prepare(sql(FRESH, 'd.seq'))
+    .all(...values)
+    .map(toPending)
   const rescheduledOrder = order === 'seq' ? 'd.seq' : 'd.nextAttemptAt, d.seq'
-  const rescheduled = read<PendingDelivery>(prepare(sql(RESCHEDULED, rescheduledOrder)), values)
+  const rescheduled = prepare(sql(RESCHEDULED, rescheduledOrder))
+    .all(...values)
+    .map(toPending)
   const byDue = (a: PendingDelivery, b: PendingDelivery) => a.nextAttemptAt - b.nextAttemptAt || a.seq - b.seq
   return merge([fresh, rescheduled], order === 'seq' ? (a, b) => a.seq - b.seq : byDue, limit)
 }
@@ -95,7 +114,11 @@ function pendingOlderThan(prepare: Prepare, occurredBy: number, limit: number): 
   const sql = (state: number) =>
     `${RECORD} WHERE d.state = ${state} AND d.seq < ? AND e.occurredAt <= ? ORDER BY d.seq LIMIT ?`
   const values = [endSeq, occurredBy, limit]
-  const parts = [FRESH, RESCHEDULED].map((state) => read<DeliveryRecord>(prepare(sql(state)), values))
+  const parts = [FRESH, RESCHEDULED].map((state) =>
+    prepare(sql(state))
+      .all(...values)
+      .map(toDelivery),
+  )
   return merge(parts, (a, b) => a.seq - b.seq, limit)
 }
 
@@ -123,7 +146,9 @@ function deliveries(prepare: Prepare, filter: DeliveryFilter): DeliveryRecord[] 
   const values = [...(id === undefined ? [] : [id]), before, filter.limit]
   const parts = codesOf(filter.state).map((code) => {
     const sql = `${RECORD} WHERE ${condition}d.state = ${code} AND d.seq < ? ORDER BY d.seq DESC LIMIT ?`
-    return read<DeliveryRecord>(prepare(sql), values)
+    return prepare(sql)
+      .all(...values)
+      .map(toDelivery)
   })
   return merge(parts, (a, b) => b.seq - a.seq, filter.limit)
 }

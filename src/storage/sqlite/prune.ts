@@ -1,7 +1,5 @@
-import type { StatementSync } from 'node:sqlite'
 import { raiseHighest } from './apply-commit.ts'
-
-type Prepare = (sql: string) => StatementSync
+import type { Prepare } from './statements.ts'
 
 /** Events looked at in one piece: a few milliseconds of the writer's time. */
 const PIECE_EVENTS = 200

@@ -1,11 +1,10 @@
-import type { StatementSync } from 'node:sqlite'
 import { assert } from '../../base/assert.ts'
 import type { Condition, ListQuery, RecordReader } from '../store.ts'
 import type { RecordOf, TableName } from '../tables.ts'
 import { columnOf, tableInfo, toCell } from './columns.ts'
+import type { RowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
-type Prepare = (sql: string) => StatementSync
 /** The same for every table: which columns it may name is checked against TABLES at run time too. */
 interface AnyCondition extends Omit<Condition<TableName>, 'column'> {
   readonly column: string | readonly string[]
@@ -17,35 +16,41 @@ interface Fragment {
 }
 
 /** Reads of the API's tables. Values are always bound; names of tables and columns come from TABLES only. */
-export function createRecordReader(prepare: Prepare): RecordReader {
+export function createRecordReader(rows: RowReader): RecordReader {
+  const number = (sql: string, values: readonly Cell[]) => Number(rows.get(sql, values)?.[0])
   return {
     async get(table, id) {
-      return toRecord(table, prepare(`SELECT * FROM "${table}" WHERE id = ?`).get(id))
+      return toRecord(table, rows.get(`${selectFrom(table)} WHERE id = ?`, [id]))
     },
     async find(table, column, value) {
-      const { sql } = columnOf(table, column)
-      return toRecord(table, prepare(`SELECT * FROM "${table}" WHERE ${sql} = ? ORDER BY id LIMIT 1`).get(value))
+      const sql = `${selectFrom(table)} WHERE ${columnOf(table, column).sql} = ? ORDER BY id LIMIT 1`
+      return toRecord(table, rows.get(sql, [value]))
     },
     async list<T extends TableName>(table: T, query: ListQuery<T>) {
       const where = whereSql(table, query.where)
-      const sql = `SELECT * FROM "${table}"${where.sql}${orderSql(table, query.orderBy)} LIMIT ? OFFSET ?`
-      const rows = prepare(sql).all(...where.values, query.limit, query.offset)
-      const count = prepare(`SELECT count(*) AS total FROM "${table}"${where.sql}`).get(...where.values)
-      return { rows: rows.map((row) => toRecord(table, row) as RecordOf<T>), total: Number(count?.['total']) }
+      const sql = `${selectFrom(table)}${where.sql}${orderSql(table, query.orderBy)} LIMIT ? OFFSET ?`
+      const found = rows.all(sql, [...where.values, query.limit, query.offset])
+      const total = number(`SELECT count(*) FROM "${table}"${where.sql}`, where.values)
+      return { rows: found.map((row) => toRecord(table, row) as RecordOf<T>), total }
     },
     async sum(table, column, conditions) {
       const where = whereSql(table, conditions)
-      const sql = `SELECT coalesce(sum(${columnOf(table, column).sql}), 0) AS sum FROM "${table}"${where.sql}`
-      return Number(prepare(sql).get(...where.values)?.['sum'])
+      return number(`SELECT coalesce(sum(${columnOf(table, column).sql}), 0) FROM "${table}"${where.sql}`, where.values)
     },
   }
 }
 
-function toRecord<T extends TableName>(table: T, row: Record<string, unknown> | undefined): RecordOf<T> | undefined {
+function selectFrom(table: TableName): string {
+  return `SELECT ${tableInfo(table).selectSql} FROM "${table}"`
+}
+
+function toRecord<T extends TableName>(table: T, row: readonly Cell[] | undefined): RecordOf<T> | undefined {
   if (row === undefined) return undefined
-  const record = { ...row }
-  for (const name of tableInfo(table).booleans) record[name] = row[name] === 1
-  return record as RecordOf<T>
+  const record: Record<string, Cell | boolean | undefined> = {}
+  tableInfo(table).columns.forEach((column, i) => {
+    record[column.name] = column.type === 'boolean' ? row[i] === 1 : row[i]
+  })
+  return record as unknown as RecordOf<T>
 }
 
 function whereSql(table: TableName, conditions: readonly AnyCondition[]): Fragment {
@@ -122,5 +127,6 @@ function orderSql(
     const { sql, type, nullable } = columnOf(table, column)
     return `${sql}${type === 'text' ? ' COLLATE NOCASE' : ''}${descending ? ' DESC' : ''}${nullable ? ' NULLS LAST' : ''}`
   })
-  return ` ORDER BY ${[...terms, 'id'].join(', ')}`
+  const settled = orderBy.some(({ column }) => column === 'id')
+  return ` ORDER BY ${[...terms, ...(settled ? [] : ['id'])].join(', ')}`
 }

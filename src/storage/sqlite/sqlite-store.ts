@@ -14,7 +14,7 @@ import { createPrivate, lockDirectory } from './lock.ts'
 import { openReader, openWriter, type Synchronous } from './pragmas.ts'
 import { createRecordReader } from './record-reader.ts'
 import { migrate } from './schema.ts'
-import { statementCache } from './statements.ts'
+import { rowReader, statementCache } from './statements.ts'
 import { createWrites, type Writes } from './writes.ts'
 
 export interface SqliteStoreOptions {
@@ -98,7 +98,7 @@ function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store 
     unlock()
   }
   return {
-    ...createRecordReader(prepare),
+    ...createRecordReader(rowReader(reader)),
     ...deliveryReader,
     allocateId: (table) => counters.nextId(table),
     commit: (write) => writes.commit(write),

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { toError } from '../../base/errors.ts'
 import { applyEvents, applyMutations, firstConflict } from './apply-commit.ts'
 import { applyPrune } from './prune.ts'
-import { statementCache } from './statements.ts'
+import { statementCache, type Prepare } from './statements.ts'
 import {
   ATTEMPT_CELLS,
   ENDPOINT_CELLS,
@@ -22,7 +22,7 @@ const DONE: WireResult = { kind: 'done' }
 /** What a set is written with: one connection's statements, and the short ids that stand for webhooks' names in the log. */
 interface Context {
   readonly db: DatabaseSync
-  readonly prepare: (sql: string) => StatementSync
+  readonly prepare: Prepare
   readonly webhookIds: Map<string, number>
 }
 
