@@ -75,10 +75,7 @@ export function createController(options: ControllerOptions): Controller {
   async function start(): Promise<void> {
     for (const record of await store.resources()) apply({ entries: [rememberedEntry(record)], removed: [] })
     await secrets.start((changed) => queue.add(keysReading(changed)))
-    await source.start((keys) => {
-      logProblems(source.problems())
-      if (source.synced || entries.size > 0) queue.add(publisher.current.complete ? keys : everyKey())
-    })
+    await source.start(sourceChanged)
     logProblems(source.problems())
     if (source.synced || entries.size > 0) {
       queue.add(everyKey())
@@ -86,6 +83,17 @@ export function createController(options: ControllerOptions): Controller {
     }
     scheduleCounters()
     loop = run()
+  }
+
+  function sourceChanged(keys: ReadonlySet<ResourceKey>): void {
+    logProblems(source.problems())
+    if (!source.synced && entries.size === 0) return
+    queue.add(publisher.current.complete ? [...keys, ...keptKeys()] : everyKey())
+  }
+
+  /** Resources kept from an earlier run while their origin is silent: the source does not know them, so it cannot name them. */
+  function keptKeys(): ResourceKey[] {
+    return [...entries.values()].filter((entry) => !entry.document).map((entry) => entry.key)
   }
 
   async function run(): Promise<void> {

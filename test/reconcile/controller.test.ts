@@ -244,6 +244,14 @@ describe('disappearing', () => {
     expect(env.snapshot.api.maxPageSize).toBe(7)
   })
 
+  it('a resource kept across a restart goes when its silent file is deleted', async () => {
+    await env.put({ 'a.yaml': webhookYaml('a') })
+    await env.settle(() => env.source.silence('a.yaml'))
+    await env.restart()
+    await env.remove('a.yaml')
+    expect(env.controller.list()).toEqual([])
+  })
+
   it('settings that go leave the defaults', async () => {
     await env.put({ 's.yaml': apiSettingsYaml('maxPageSize: 7') })
     expect(env.snapshot.api.maxPageSize).toBe(7)

@@ -43,7 +43,10 @@ export function createScriptedSource(parse: ParseFile, { synced = true } = {}): 
     },
     remove(...names) {
       const keys = keysOf(names)
-      for (const name of names) files.delete(name)
+      for (const name of names) {
+        files.delete(name)
+        silent.delete(name)
+      }
       notify(new Set(keys))
     },
     silence(name) {
