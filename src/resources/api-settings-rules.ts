@@ -1,4 +1,5 @@
 import { isRecord } from './finding.ts'
+import { isSubdomain } from './metadata.ts'
 import { celString, objectCheck, textCheck, type Rule, type Violation } from './rule.ts'
 
 /** Host names and addresses as browsers write them; how a port or an IPv6 address is spelt is the URL parser's to judge. */
@@ -14,9 +15,10 @@ export const API_SETTINGS_RULES: readonly Rule[] = [
     editor: { properties: { metadata: { properties: { name: { const: 'default' } } } } },
     message: 'ApiSettings must be named default: there is one per environment',
     check: objectCheck(({ metadata }) => {
-      if (!isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === 'default')
-        return undefined
-      const message = `ApiSettings must be named default, found ${JSON.stringify(metadata['name'].slice(0, 60))}`
+      const name = isRecord(metadata) ? metadata['name'] : undefined
+      // What is no name at all is told as such, once.
+      if (typeof name !== 'string' || !isSubdomain(name) || name === 'default') return undefined
+      const message = `ApiSettings must be named default, found ${JSON.stringify(name.slice(0, 60))}`
       return { path: ['metadata', 'name'], message, hint: 'Write name: default.' }
     }),
   },

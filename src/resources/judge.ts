@@ -1,10 +1,10 @@
 import { formatPath, isRecord, type Finding, type Path } from './finding.ts'
 import { KINDS, KIND_NAMES } from './kinds.ts'
 import { checkMetadata } from './metadata.ts'
-import type { AmbiguousValue } from './node-value.ts'
+import type { AmbiguousValue, NodeValue } from './node-value.ts'
 import type { Kind } from './resource.ts'
 import { valuesAt } from './rule.ts'
-import { schemaCheck, unknownField, type SchemaCheck } from './schema-check.ts'
+import { FINDINGS_MAX, schemaCheck, unknownField, type SchemaCheck } from './schema-check.ts'
 
 const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec']
 const SPEC = ['spec']
@@ -16,8 +16,10 @@ const specChecks = Object.fromEntries(
 /** All that is wrong with a document of `kind` at our `apiVersion`: fields, metadata, schema and rules. */
 export function judge(kind: Kind, object: Readonly<Record<string, unknown>>): Finding[] {
   const findings: Finding[] = []
-  for (const field of Object.keys(object))
+  for (const field of Object.keys(object)) {
+    if (findings.length >= FINDINGS_MAX) break
     if (field !== 'status' && !TOP_FIELDS.includes(field)) findings.push(unknownField([], field, TOP_FIELDS))
+  }
   findings.push(...checkMetadata(object['metadata']), ...checkSpec(kind, object['spec']))
   for (const rule of KINDS[kind].rules) {
     for (const { value, path } of valuesAt(object, rule.at)) {
@@ -47,17 +49,19 @@ export function warnings(kind: Kind, object: Readonly<Record<string, unknown>>):
   return [{ path: ['spec', 'url'], code: 'InsecureUrl', message, hint: 'Use https if the receiver can.' }]
 }
 
-/** Findings with the ambiguous scalars among them; what else was found at their very places is their echo and left out. */
-export function withAmbiguous(
-  kind: Kind,
-  findings: readonly Finding[],
-  ambiguous: readonly AmbiguousValue[],
-): readonly Finding[] {
-  if (ambiguous.length === 0) return findings
-  const places = new Set(ambiguous.map(({ path }) => formatPath(path)))
+/**
+ * What was found on reading and on judging, together. Where reading found a value or key that means one thing here and another
+ * there, what judging says of that very place is only its echo and left out.
+ */
+export function allFindings(kind: Kind, read: NodeValue, judged: readonly Finding[]): readonly Finding[] {
+  const { findings, ambiguous } = read
+  if (findings.length === 0 && ambiguous.length === 0) return judged
+  const unclear = findings.filter(({ code }) => code === 'UnsupportedYaml')
+  const places = new Set([...ambiguous, ...unclear].map(({ path }) => formatPath(path)))
   return [
+    ...findings,
     ...ambiguous.map((value) => ambiguousFinding(kind, value)),
-    ...findings.filter(({ path }) => !places.has(formatPath(path))),
+    ...judged.filter(({ path }) => !places.has(formatPath(path))),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { isRecord, type Finding, type Path } from './finding.ts'
 import { describe, formatPath } from './finding.ts'
-import { unknownField } from './schema-check.ts'
+import { FINDINGS_MAX, unknownField } from './schema-check.ts'
 
 /** Fields of `metadata` that every Kubernetes object may have (ObjectMeta). */
 const METADATA_FIELDS = [
@@ -45,8 +45,9 @@ export function checkMetadata(metadata: unknown): Finding[] {
       { path, code: 'InvalidMetadata', message: `metadata must be a mapping, found ${describe(metadata)}`, hint: '' },
     ]
   const findings = checkName(metadata)
-  for (const field of Object.keys(metadata))
-    if (!METADATA_FIELDS.includes(field)) findings.push(unknownField(path, field, METADATA_FIELDS.slice(0, 4)))
+  const unknown = Object.keys(metadata).filter((field) => !METADATA_FIELDS.includes(field))
+  for (const field of unknown.slice(0, FINDINGS_MAX))
+    findings.push(unknownField(path, field, METADATA_FIELDS.slice(0, 4)))
   if (metadata['labels'] !== undefined) findings.push(...checkTexts(metadata['labels'], 'labels', labelValueFault))
   if (metadata['annotations'] !== undefined) findings.push(...checkTexts(metadata['annotations'], 'annotations'))
   return findings

@@ -197,7 +197,8 @@ function readScalar(reader: Reader, scalar: Scalar, target: 'key' | 'value' = 'v
   } else if (typeof value === 'string' && !value.isWellFormed()) {
     report(reader, scalar, 'half of a surrogate pair is not a character', 'Write the whole character.')
   }
-  return typeof value === 'bigint' ? Number(value) : value
+  // JSON has no negative zero.
+  return value === 0 ? 0 : value
 }
 
 function checkPlain(reader: Reader, scalar: Scalar, target: 'key' | 'value'): void {

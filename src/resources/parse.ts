@@ -1,8 +1,8 @@
-import { isNode, type Node } from 'yaml'
+import { isNode, isScalar, type Node } from 'yaml'
 import { classify } from './classify.ts'
 import { textsOf, toDocument, usableName } from './document.ts'
 import { formatPath, isRecord, printable, type Finding, type Path } from './finding.ts'
-import { judge, warnings, withAmbiguous } from './judge.ts'
+import { allFindings, judge, warnings } from './judge.ts'
 import { readNode } from './node-value.ts'
 import { LineIndex, offsetOf } from './place.ts'
 import type { Notice, Problem } from './problem.ts'
@@ -16,7 +16,7 @@ import {
   type YamlDocument,
 } from './yaml-text.ts'
 
-/** More than anyone mends at once; the rest are counted. */
+/** More than anyone mends at once. */
 const DOCUMENT_PROBLEMS_MAX = 100
 
 /** What one file has said so far. */
@@ -44,9 +44,14 @@ export const parseFile: ParseFile = (bytes, file) => {
   const faults = read.ok ? [] : read.error.faults
   for (const { offset, message, hint } of faults)
     reader.problems.push(problemAt(reader, offset, { path: [], code: 'Unparsable', message, hint }))
-  for (const yaml of documents) if (yaml.contents) readItem(reader, { yaml, root: yaml.contents })
+  for (const yaml of documents) if (!isEmpty(yaml.contents)) readItem(reader, { yaml, root: yaml.contents })
   if (reader.count > DOCUMENTS_MAX) reader.problems.push(tooManyDocuments(reader))
   return conclude(reader)
+}
+
+/** Nothing between two separators, or comments alone. */
+function isEmpty(contents: Node | null): contents is null {
+  return contents === null || (isScalar(contents) && contents.value === null)
 }
 
 /** For whoever knows a file's size before its bytes: the problem if it is too large to be read, or undefined. */
@@ -80,12 +85,13 @@ function readItem(reader: FileReader, item: Item): void {
 }
 
 function readOurs(reader: FileReader, item: Item, kind: Kind): void {
-  const { value, findings, ambiguous } = readNode(item.yaml, item.root, isServerField)
+  const read = readNode(item.yaml, item.root, isServerField)
+  const { value } = read
   if (!isRecord(value)) {
-    reader.problems.push(...place(reader, item, findings))
+    reader.problems.push(...place(reader, item, read.findings))
     return
   }
-  const problems = place(reader, item, withAmbiguous(kind, [...findings, ...judge(kind, value)], ambiguous))
+  const problems = place(reader, item, allFindings(kind, read, judge(kind, value)))
   const notices = noticesOf(reader, item, kind, value)
   const name = usableName(value)
   if (name === undefined) {
@@ -136,11 +142,12 @@ function place(reader: FileReader, item: Item, findings: readonly Finding[]): Pr
   const problems = findings.slice(0, DOCUMENT_PROBLEMS_MAX).map((finding) => placed(reader, item, finding))
   problems.sort((a, b) => a.line - b.line || a.column - b.column)
   const last = findings[DOCUMENT_PROBLEMS_MAX]
-  const more = findings.length - DOCUMENT_PROBLEMS_MAX - 1
   if (last) {
     const problem = placed(reader, item, last)
     problems.push(
-      more > 0 ? { ...problem, message: `${problem.message}; and ${more} more problems in this document` } : problem,
+      findings.length === DOCUMENT_PROBLEMS_MAX + 1
+        ? problem
+        : { ...problem, message: `${problem.message}; and more problems in this document` },
     )
   }
   return problems

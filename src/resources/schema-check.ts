@@ -6,6 +6,9 @@ import { EVENTS } from './vocabulary.ts'
 /** Annotations our schemas carry beside JSON Schema: list types for the CRD, and `x-form`, a pattern told in words. */
 export const ANNOTATIONS = ['x-kubernetes-list-map-keys', 'x-form'] as const
 
+/** More than are ever told of one document: a hostile one must not cost a hint for each of its 60,000 unknown fields. */
+export const FINDINGS_MAX = 200
+
 /** Checks a value, from `base` down, against one schema; told for people. */
 export type SchemaCheck = (value: unknown, base: Path) => Finding[]
 
@@ -14,7 +17,8 @@ export function schemaCheck(schema: AnySchemaObject): SchemaCheck {
   const validate = compile(schema)
   return (value, base) => {
     if (validate(value)) return []
-    return (validate.errors ?? []).map((error) => finding(error, base)).filter((found) => found !== undefined)
+    const errors = (validate.errors ?? []).slice(0, FINDINGS_MAX)
+    return errors.map((error) => finding(error, base)).filter((found) => found !== undefined)
   }
 }
 
