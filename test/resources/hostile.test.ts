@@ -124,7 +124,7 @@ describe('hostile documents', () => {
       problem.path,
       problem.hint,
     ])
-     
+
     expect(texts.filter((text) => /[\u0000-\u001f\u007f-\u009f]/.test(text))).toEqual([])
   })
 })
