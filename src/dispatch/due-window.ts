@@ -4,7 +4,7 @@ import { WAIT_MAX_MS } from './schedule.ts'
 import type { InHand, PageQuery, Window, WindowBudget } from './window.ts'
 
 const PAGE = 64
-const READY_MAX = 256
+const READY_MAX = 4096
 
 /** Window of a webhook without ordering: whatever is due, oldest due first. */
 export class DueWindow implements Window {

@@ -1,3 +1,4 @@
+import { errors } from 'undici'
 import { errorCode } from '../base/errors.ts'
 import type { AttemptOutcome } from '../storage/records.ts'
 import { AddressRefusedError } from './guard.ts'
@@ -61,6 +62,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof AddressRefusedError) return { outcome: 'address-blocked', message: error.message }
   // Several addresses were tried and all failed: the first tells as much as any.
   if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0])
+  // Some of them carry no code.
+  if (error instanceof errors.HTTPParserError) return { outcome: 'protocol', message: FAMILY_TEXT.protocol }
   const code = errorCode(error) ?? ''
   const row = BY_CODE[code]
   if (row) return { outcome: row[0], message: row[1] }
