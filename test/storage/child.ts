@@ -3,7 +3,6 @@
  * prints a line for each thing that was acknowledged: `event ID` or `delivered SEQ`. Runs until killed; argument 2 is how many
  * writers commit at once, argument 3 prefixes the events' ids.
  */
-import { writeSync } from 'node:fs'
 import { systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
@@ -13,8 +12,8 @@ import { attemptOf, delivered, newEvent, writeSet } from './samples.ts'
 const [directory = '', writers = '1', prefix = 'evt'] = process.argv.slice(2)
 const log = createLog('silent', () => undefined)
 const store = await openSqliteStore({ directory, clock: systemClock, log })
-// Synchronous, so that what was acknowledged is in the pipe before anything else happens.
-const say = (line: string) => writeSync(1, `${line}\n`)
+// Synchronous on a pipe, and waits while the reader is slow: what was acknowledged is in the pipe before anything else happens.
+const say = (line: string) => process.stdout.write(`${line}\n`)
 
 store.onDeliveries((deliveries) => {
   for (const delivery of deliveries) if (delivery.seq % 3 === 0) void record(delivery)
