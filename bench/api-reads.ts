@@ -3,10 +3,11 @@
  *
  *   node bench/api-reads.ts [seconds per run, default 3] [rounds, default 5]
  *
- * Both servers live in one child process, so that the client has the other core; runs alternate, and medians are printed.
+ * Both servers live in one child process, so that the client has the other core; runs alternate, and medians are printed: of
+ * requests a second, and of the server process's CPU for each request, which a busy machine disturbs less.
  * The store is SQLite with synchronous=FULL, which reads do not notice. Targets: one resource 0.5, a page of twenty 0.3.
  */
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -86,15 +87,20 @@ async function serve(): Promise<void> {
   for (const app of [api, bare]) await app.listen({ host: '127.0.0.1', port: 0 })
   const port = (app: typeof api) => (app.server.address() as AddressInfo).port
   process.send?.({ api: port(api), bare: port(bare) } satisfies Ready)
-  await once(process, 'message')
+  for (;;) {
+    const [message] = (await once(process, 'message')) as ['cpu' | 'done']
+    if (message === 'done') break
+    const { user, system } = process.cpuUsage()
+    process.send?.(user + system)
+  }
   await Promise.all([api.close(), bare.close()])
   await store.close()
   rmSync(directory, { recursive: true, force: true })
-  process.disconnect()
+  process.disconnect?.()
 }
 
 /** Requests a second over `CONNECTIONS` connections, each with one request at a time. */
-async function run(port: number, path: string, seconds: number): Promise<number> {
+async function run(port: number, path: string, seconds: number): Promise<{ count: number; perSecond: number }> {
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections: CONNECTIONS, pipelining: 1, allowH2: false })
   const until = performance.now() + seconds * 1000
   let count = 0
@@ -108,12 +114,29 @@ async function run(port: number, path: string, seconds: number): Promise<number>
   }
   const started = performance.now()
   await Promise.all(Array.from({ length: CONNECTIONS }, loop))
-  const rate = count / ((performance.now() - started) / 1000)
+  const perSecond = count / ((performance.now() - started) / 1000)
   await pool.close()
-  return rate
+  return { count, perSecond }
 }
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+
+interface Sample {
+  readonly perSecond: number
+  /** CPU of the server process, in microseconds per request. */
+  readonly cpuUs: number
+}
+
+async function sample(child: ChildProcess, port: number, path: string, seconds: number): Promise<Sample> {
+  const cpu = async () => {
+    child.send('cpu')
+    const [us] = (await once(child, 'message')) as [number]
+    return us
+  }
+  const before = await cpu()
+  const { count, perSecond } = await run(port, path, seconds)
+  return { perSecond, cpuUs: ((await cpu()) - before) / count }
+}
 
 async function measure(): Promise<void> {
   const seconds = Number(process.argv[2] ?? 3)
@@ -125,17 +148,19 @@ async function measure(): Promise<void> {
     await run(ready.api, path, 1)
   }
   for (const [name, path] of Object.entries(PATHS)) {
-    const bare: number[] = []
-    const api: number[] = []
-    const ratios: number[] = []
+    const bare: Sample[] = []
+    const api: Sample[] = []
     for (let round = 0; round < rounds; round += 1) {
-      const [bareRate, apiRate] = [await run(ready.bare, path, seconds), await run(ready.api, path, seconds)]
-      bare.push(bareRate)
-      api.push(apiRate)
-      ratios.push(apiRate / bareRate)
+      bare.push(await sample(child, ready.bare, path, seconds))
+      api.push(await sample(child, ready.api, path, seconds))
     }
-    const cells = [name.padEnd(18), `bare ${median(bare).toFixed(0)}/s`, `api ${median(api).toFixed(0)}/s`]
-    process.stdout.write(`${cells.join('  ')}  ratio ${median(ratios).toFixed(2)}\n`)
+    const rates = [bare, api].map((samples) => median(samples.map(({ perSecond }) => perSecond)))
+    const costs = [bare, api].map((samples) => median(samples.map(({ cpuUs }) => cpuUs)))
+    const [[bareRate = 0, apiRate = 0], [bareCost = 0, apiCost = 0]] = [rates, costs]
+    process.stdout.write(
+      `${name.padEnd(18)} bare ${bareRate.toFixed(0)}/s ${bareCost.toFixed(0)} us  api ${apiRate.toFixed(0)}/s ${apiCost.toFixed(0)} us` +
+        `  ratio by rate ${(apiRate / bareRate).toFixed(2)}, by CPU ${(bareCost / apiCost).toFixed(2)}\n`,
+    )
   }
   child.send('done')
   await once(child, 'exit')

@@ -3,7 +3,6 @@ import { apiError, sendError, type ApiError } from './errors.ts'
 
 /** Request bodies are JSON or HAL+JSON, matched on the beginning of the type (reference §8). */
 const ACCEPTED = /^application\/(?:hal\+)?json/i
-const BODILESS: readonly string[] = ['GET', 'HEAD', 'DELETE', 'OPTIONS']
 
 /** A body that is no JSON: carried through Fastify's error path to the one place that renders errors. */
 export class BodyError extends Error {
@@ -30,17 +29,15 @@ export function parseJsonBodies(app: FastifyInstance): void {
   })
 }
 
-/** For `onRequest`: 406 without a content type (plain text, as clients know it), 415 with another one. */
-export async function checkContentType(
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply | undefined> {
-  if (BODILESS.includes(request.method) || request.is404) return undefined
-  const type = request.headers['content-type']
-  if (type === undefined || type === '') {
-    return reply.code(406).header('content-type', 'text/plain').send('Missing content-type header')
+/** False when it has refused: 406 without a content type (plain text, as clients know it), 415 with another one. */
+export function isAcceptedBody(request: FastifyRequest, reply: FastifyReply): boolean {
+  const type = request.headers['content-type'] ?? ''
+  if (request.method === 'DELETE' || ACCEPTED.test(type)) return true
+  if (type === '') {
+    reply.code(406).header('content-type', 'text/plain').send('Missing content-type header')
+    return false
   }
-  if (ACCEPTED.test(type)) return undefined
   const message = `Expected CONTENT-TYPE to be 'application/json application/hal+json' but got '${type.slice(0, 200)}'.`
-  return sendError(reply, apiError('TypeNotSupported', message))
+  sendError(reply, apiError('TypeNotSupported', message))
+  return false
 }

@@ -4,12 +4,13 @@ import type { Random } from '../base/random.ts'
 import type { SnapshotReader } from '../routing/snapshot.ts'
 import type { RecordReader, Store } from '../storage/store.ts'
 import type { UserRecord } from '../storage/tables.ts'
+import type { JsonMemo } from './json-memo.ts'
 
 /** What the API asks of the store: reads, ids and commits, nothing of deliveries. */
 export type ApiStore = RecordReader & Pick<Store, 'commit' | 'allocateId'>
 
 /** Everything the API depends on; the only way anything reaches it. */
-export interface ApiContext {
+export interface ApiOptions {
   readonly store: ApiStore
   readonly snapshots: SnapshotReader
   readonly clock: Clock
@@ -21,6 +22,18 @@ export interface ApiContext {
   readonly version: string
   /** Called with the ids and identifiers, old and new, of projects created, changed or deleted, once that is durable. */
   readonly onProjectsChanged?: (idsAndIdentifiers: readonly string[]) => void
+  /**
+   * Whether nobody else writes to the store's tables (tokens aside) while the API runs: it may then keep what it has read. True
+   * for the embedded store, which one process owns; false is for a store that others share. Default: true.
+   */
+  readonly soleWriter?: boolean
+}
+
+/** What the parts of the API are given: the options, and what they share. */
+export interface ApiContext extends ApiOptions {
+  /** Reads past whatever is kept: who may ask is judged by what the store says now. */
+  readonly credentials: RecordReader
+  readonly memo: JsonMemo
 }
 
 /** Who asks. */

@@ -1,9 +1,11 @@
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { BodyError } from './content-type.ts'
-import type { ApiContext } from './context.ts'
+import { keepReads } from './cached-store.ts'
+import type { ApiContext, ApiOptions } from './context.ts'
 import { createCors } from './cors.ts'
 import { docsRoutes } from './docs.ts'
 import { apiError, sendError, type ApiError } from './errors.ts'
+import { createJsonMemo } from './json-memo.ts'
 import { oauthRoutes } from './oauth.ts'
 import { collectSpec } from './spec.ts'
 import { v3Routes } from './v3/routes.ts'
@@ -14,7 +16,9 @@ const REQUEST_TIMEOUT_MS = 30_000
 const PARAM_MAX = 900
 
 /** The API as a server that does not listen yet: the caller decides where, tests inject. `close()` ends it. */
-export function createApi(context: ApiContext): FastifyInstance {
+export function createApi(options: ApiOptions): FastifyInstance {
+  const store = (options.soleWriter ?? true) ? keepReads(options.store) : options.store
+  const context: ApiContext = { ...options, store, credentials: options.store, memo: createJsonMemo() }
   const cors = createCors(context.snapshots)
   const app = fastify({
     bodyLimit: BODY_MAX_BYTES,

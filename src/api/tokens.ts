@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import { fail, ok, type Result } from '../base/result.ts'
@@ -27,7 +27,7 @@ export function generateToken(random: Random): string {
 
 /** Hex SHA-256. The lookup by hash takes the same time however much of a guess is right. */
 export function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+  return hash('sha256', token, 'hex')
 }
 
 /** A new token of a user; its text is returned this once. */

@@ -188,12 +188,20 @@ describe('projects', () => {
   })
 
   it('tell whoever asked when they change', async () => {
-    const before = api.projectChanges()
+    api.projectChanges.length = 0
     const { id } = await api.create('/api/v3/projects', { name: 'Told' })
+    const parent = { href: `/api/v3/projects/${id}` }
+    const child = await api.create('/api/v3/projects', { name: 'Told too', _links: { parent } })
     await api.call('PATCH', `/api/v3/projects/${id}`, { identifier: 'told-2' })
     await api.call('DELETE', `/api/v3/projects/${id}`)
     await api.call('POST', '/api/v3/projects', { name: '' })
-    expect(api.projectChanges()).toBe(before + 3)
+    expect(api.projectChanges).toEqual([
+      [`${id}`, 'told'],
+      [`${child.id}`, 'told-too'],
+      [`${id}`, 'told-2', 'told'],
+      [`${child.id}`, 'told-too'],
+      [`${id}`, 'told-2'],
+    ])
   })
 
   it.each(['types', 'categories', 'versions'])('have %s', async (name) => {

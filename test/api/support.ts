@@ -42,8 +42,8 @@ export interface TestApi {
   readonly app: FastifyInstance
   readonly store: Store
   readonly clock: FakeClock
-  /** How often projects were said to have changed. */
-  readonly projectChanges: () => number
+  /** Ids and identifiers of projects that were said to have changed. */
+  readonly projectChanges: (readonly string[])[]
   /** Log lines of level warn and above. */
   readonly logged: string[]
   /** Replaces the snapshot, as the reconciler does. */
@@ -105,7 +105,7 @@ export async function openTestApi(
   const seeded = await seed(store, clock, { adminToken: ADMIN_TOKEN })
   if (!seeded.ok) throw new Error(seeded.error.reason)
   const held = { current: snapshotOf(settings, 1) }
-  let projectChanges = 0
+  const projectChanges: (readonly string[])[] = []
   const app = createApi({
     store: wrap(store),
     snapshots: {
@@ -119,7 +119,7 @@ export async function openTestApi(
     log,
     publicUrl: PUBLIC_URL,
     version: '1.2.3',
-    onProjectsChanged: () => (projectChanges += 1),
+    onProjectsChanged: (projects) => void projectChanges.push(projects),
   })
   const call: TestApi['call'] = (method, path, body, { headers = {}, token = ADMIN_TOKEN } = {}) =>
     app.inject({
@@ -137,7 +137,7 @@ export async function openTestApi(
     store,
     clock,
     logged,
-    projectChanges: () => projectChanges,
+    projectChanges,
     configure: (next) => (held.current = snapshotOf(next, held.current.version + 1)),
     call,
     async create(path, body) {

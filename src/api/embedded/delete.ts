@@ -33,17 +33,19 @@ export async function deleteWorkPackage(context: ApiContext, id: string): Promis
 export async function deleteProject(context: ApiContext, id: string): Promise<Deleted> {
   const found = await findProject(context.store, id)
   if (!found.ok) return found
-  const removed = await removeProject(context, found.value.id)
-  if (removed.ok) context.onProjectsChanged?.([String(found.value.id), found.value.identifier])
-  return removed
+  return removeProject(context, found.value.id)
 }
 
-function removeProject(context: ApiContext, id: number): Promise<Deleted> {
-  return removeRow(context, 'projects', id, [
+async function removeProject(context: ApiContext, id: number): Promise<Deleted> {
+  const project = await context.store.get('projects', id)
+  if (!project) return DONE
+  const removed = await removeRow(context, 'projects', id, [
     { table: 'projects', column: 'parentId', remove: (row) => removeProject(context, row) },
     { table: 'workPackages', column: 'projectId', remove: (row) => removeWorkPackage(context, row) },
     { table: 'timeEntries', column: 'projectId' },
   ])
+  if (removed.ok) context.onProjectsChanged?.([String(id), project.identifier])
+  return removed
 }
 
 function removeWorkPackage(context: ApiContext, id: number): Promise<Deleted> {

@@ -3,8 +3,8 @@ import type { Mutation } from '../../storage/store.ts'
 import type { TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
-import { findProject, findRow, parseId } from '../v3/find.ts'
-import { loadTimeEntry, rowMemo, type RowMemo } from '../v3/related.ts'
+import { findProject, findRow, readRow } from '../v3/find.ts'
+import { loadTimeEntry } from '../v3/related.ts'
 import { renderTimeEntry, type TimeEntryView } from '../v3/representers/time-entry.ts'
 import { boolean, checkReadOnly, date, formattable, minutes, parseProperties, readBody } from './body.ts'
 import { reference, violation, type Parsed, type RequestBody } from './body.ts'
@@ -77,12 +77,12 @@ async function planTimeEntry(
   current: TimeEntryRecord | undefined,
 ): Promise<Result<WritePlan, ApiError>> {
   const { store } = context
-  const rows = rowMemo(store)
   const errors = [...input.errors]
-  const record = { ...base, ...columnsOf(input), ...(await resolveLinks(store, rows, input.links, errors)) }
-  errors.push(...checkRecord(record), ...(await checkProject(rows, record, current)))
+  const record = { ...base, ...columnsOf(input), ...(await resolveLinks(store, input.links, errors)) }
+  errors.push(...checkRecord(record))
   errors.push(...(await checkOngoing(store, record)))
-  const view = errors.length === 0 ? await loadTimeEntry(store, record, rows) : undefined
+  const view = errors.length === 0 ? await loadTimeEntry(store, record) : undefined
+  if (view) errors.push(...checkProject(view, current))
   if (view) errors.push(...checkReadOnly(input.body, READ_ONLY, current && (() => shownBefore(view, current))))
   const failed = failure(errors)
   if (failed) return failed
@@ -135,20 +135,19 @@ function mutationsOf({ clock }: ApiContext, record: TimeEntryRecord, current: Ti
 
 async function resolveLinks(
   store: ApiStore,
-  rows: RowMemo,
   links: Input['links'],
   errors: ApiError[],
 ): Promise<Partial<TimeEntryRecord>> {
   const resolved: Partial<TimeEntryRecord> = {}
-  await resolveEntity(rows, links, resolved, errors)
+  await resolveEntity(store, links, resolved, errors)
   if (links.project != null) await checkLinkedProject(store, links.project, resolved.projectId, errors)
   if (links.user !== undefined) {
-    const user = await rows.get('users', parseId(links.user ?? '') ?? null)
+    const user = await readRow(store, 'users', links.user ?? '')
     if (user) resolved.userId = user.id
     else errors.push(violation('user', links.user === null ? "User can't be blank." : 'User does not exist.'))
   }
   if (links.activity !== undefined) {
-    const activity = await rows.get('activities', parseId(links.activity ?? '') ?? null)
+    const activity = await readRow(store, 'activities', links.activity ?? '')
     if (activity?.isActive || links.activity === null) resolved.activityId = activity?.id ?? null
     else errors.push(violation('activity', 'Activity is not set to one of the allowed values.'))
   }
@@ -156,14 +155,14 @@ async function resolveLinks(
 }
 
 async function resolveEntity(
-  rows: RowMemo,
+  store: ApiStore,
   links: Input['links'],
   resolved: Partial<TimeEntryRecord>,
   errors: ApiError[],
 ): Promise<void> {
   const entity = links.entity ?? links.workPackage
   if (entity != null) {
-    const row = await rows.get('workPackages', parseId(entity) ?? null)
+    const row = await readRow(store, 'workPackages', entity)
     if (row) Object.assign(resolved, { workPackageId: row.id, projectId: row.projectId })
     else errors.push(violation('entity', 'Logged for does not exist.'))
   } else if (links.entity === null || links.workPackage === null) {
@@ -196,14 +195,11 @@ function checkRecord(record: TimeEntryRecord): ApiError[] {
   return errors
 }
 
-async function checkProject(
-  rows: RowMemo,
-  record: TimeEntryRecord,
-  current: TimeEntryRecord | undefined,
-): Promise<ApiError[]> {
-  if (current?.workPackageId === record.workPackageId || record.projectId === NO_ID) return []
-  const project = await rows.get('projects', record.projectId)
-  return project && !project.active ? [violation('project', 'Project is archived.')] : []
+/** Judged by the very rows the write expects unchanged; the entry's project is what the work package's is then. */
+function checkProject({ record, workPackage }: TimeEntryView, current: TimeEntryRecord | undefined): ApiError[] {
+  record.projectId = workPackage.project.id
+  if (workPackage.project.active || current?.workPackageId === record.workPackageId) return []
+  return [violation('project', 'Project is archived.')]
 }
 
 /** One running timer a user. Two that start in the same instant may both pass: harmless, so not worth a lock. */

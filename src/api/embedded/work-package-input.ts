@@ -2,8 +2,7 @@ import { ok, type Result } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiStore } from '../context.ts'
 import type { ApiError } from '../errors.ts'
-import { findProject, parseId } from '../v3/find.ts'
-import type { RowMemo } from '../v3/related.ts'
+import { findProject, readRow } from '../v3/find.ts'
 import { dateAfter, daysBetween } from '../v3/representers/working-days.ts'
 import { boolean, checkText, date, days, formattable, integer, minutes, parseProperties } from './body.ts'
 import { readBody, reference, text, violation, type Parsed, type RequestBody } from './body.ts'
@@ -70,7 +69,6 @@ const OPTIONAL = [
 /** The columns the links set; what does not exist is an error. */
 export async function resolveLinks(
   store: ApiStore,
-  rows: RowMemo,
   links: WorkPackageInput['links'],
   errors: ApiError[],
 ): Promise<Partial<WorkPackageRecord>> {
@@ -83,14 +81,14 @@ export async function resolveLinks(
   for (const [name, table, column, label] of REQUIRED) {
     const value = links[name]
     if (value === undefined) continue
-    const row = await rows.get(table, parseId(value ?? '') ?? null)
+    const row = await readRow(store, table, value ?? '')
     if (row) resolved[column] = row.id
     else errors.push(violation(name, value === null ? `${label} can't be blank.` : `${label} does not exist.`))
   }
   for (const [name, table, column, label] of OPTIONAL) {
     const value = links[name]
     if (value === undefined) continue
-    const row = await rows.get(table, parseId(value ?? '') ?? null)
+    const row = await readRow(store, table, value ?? '')
     if (row || value === null) resolved[column] = row?.id ?? null
     else errors.push(violation(name, `${label} does not exist.`))
   }
@@ -99,12 +97,12 @@ export async function resolveLinks(
 
 /** Works out start, due and duration: of the three, two make the third; a milestone has one date. Sets both columns of `record`. */
 export async function resolveDates(
-  rows: RowMemo,
+  store: ApiStore,
   { dates }: WorkPackageInput,
   record: WorkPackageRecord,
   errors: ApiError[],
 ): Promise<void> {
-  const type = await rows.get('types', record.typeId)
+  const type = await store.get('types', record.typeId)
   if (type?.isMilestone) {
     const single = dates.date ?? dates.dueDate ?? dates.startDate
     const cleared = dates.date === null || dates.dueDate === null

@@ -4,7 +4,7 @@ import type { ProjectRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findRow } from '../v3/find.ts'
-import { loadWholeWorkPackage, rowMemo, type RowMemo } from '../v3/related.ts'
+import { loadWorkPackage } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkReadOnly, violation } from './body.ts'
 import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
@@ -97,14 +97,18 @@ async function planWorkPackage(
   current: WorkPackageRecord | undefined,
 ): Promise<Result<WritePlan, ApiError>> {
   const { store } = context
-  const rows = rowMemo(store)
   const errors = [...input.errors]
-  const record = { ...base, ...input.columns, ...(await resolveLinks(store, rows, input.links, errors)) }
-  await resolveDates(rows, input, record, errors)
+  const record = { ...base, ...input.columns, ...(await resolveLinks(store, input.links, errors)) }
+  await resolveDates(store, input, record, errors)
   errors.push(...checkRecord(record))
-  errors.push(...(await checkProject(rows, record, current)))
-  const view = errors.length === 0 ? await loadWholeWorkPackage(store, record, rows, { isNew: !current }) : undefined
-  if (view) errors.push(...checkAncestors(view), ...(current ? checkUnchanged(input, view, current) : checkNew(input)))
+  if (record.projectId === NO_ID) errors.push(violation('project', "Project can't be blank."))
+  const view = errors.length === 0 ? await loadWorkPackage(store, record, { isNew: !current }) : undefined
+  if (view)
+    errors.push(
+      ...checkProject(view, current),
+      ...checkAncestors(view),
+      ...(current ? checkUnchanged(input, view, current) : checkNew(input)),
+    )
   const failed = failure(errors)
   if (failed) return failed
   // Every reference was found a moment ago: it has been deleted since.
@@ -128,17 +132,9 @@ async function planWorkPackage(
   })
 }
 
-async function checkProject(
-  rows: RowMemo,
-  record: WorkPackageRecord,
-  current: WorkPackageRecord | undefined,
-): Promise<ApiError[]> {
-  if (record.projectId === NO_ID) return [violation('project', "Project can't be blank.")]
-  const project = await rows.get('projects', record.projectId)
-  if (project && !project.active && record.projectId !== current?.projectId) {
-    return [violation('project', 'Project is archived.')]
-  }
-  return []
+/** Judged by the very row the write expects unchanged. */
+function checkProject({ project }: WorkPackageView, current: WorkPackageRecord | undefined): ApiError[] {
+  return project.active || project.id === current?.projectId ? [] : [violation('project', 'Project is archived.')]
 }
 
 function checkAncestors({ record, ancestors }: WorkPackageView): ApiError[] {

@@ -8,13 +8,22 @@ export function parseId(text: string): number | undefined {
   return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
 }
 
+/** The row a path or link segment leads to. */
+export async function readRow<T extends TableName>(
+  store: RecordReader,
+  table: T,
+  text: string,
+): Promise<RecordOf<T> | undefined> {
+  const id = parseId(text)
+  return id === undefined ? undefined : store.get(table, id)
+}
+
 export async function findRow<T extends TableName>(
   store: RecordReader,
   table: T,
   text: string,
 ): Promise<Result<RecordOf<T>, ApiError>> {
-  const id = parseId(text)
-  const row = id === undefined ? undefined : await store.get(table, id)
+  const row = await readRow(store, table, text)
   return row ? ok(row) : fail(apiError('NotFound'))
 }
 

@@ -20,8 +20,8 @@ export interface ListDefinition<T extends TableName> {
   readonly filtersDefault?: readonly FilterInput[]
   /** Conditions that hold unless a filter of this name is given. */
   readonly hidden?: { readonly unless: string; readonly where: readonly Condition<T>[] }
-  /** Elements as the list shows them, without embedded twins. */
-  readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<Hal[]>
+  /** JSON of the elements as the list shows them, without embedded twins. */
+  readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<string[]>
   readonly links?: (viewer: Viewer) => Hal
 }
 
@@ -37,7 +37,7 @@ export async function listPage<T extends TableName>(
   viewer: Viewer,
   definition: ListDefinition<T>,
   request: ListRequest<T>,
-): Promise<Result<Hal, ApiError>> {
+): Promise<Result<string, ApiError>> {
   const page = parsePage(request.query, context.snapshots.current.api.maxPageSize)
   if (!page.ok) return page
   const orderBy = parseSort(definition.sort, request.query['sortBy'], definition.sortDefault)

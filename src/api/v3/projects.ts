@@ -12,7 +12,8 @@ import { booleanFilter, idFilter, optionalIdFilter, textFilter, timeFilter, word
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
-import { PROJECT_STATUSES, renderProject, renderProjectStatus } from './representers/project.ts'
+import { projectJson } from './representers/json.ts'
+import { PROJECT_STATUSES, renderProjectStatus } from './representers/project.ts'
 import { bodySchema, formattableSchema, halSchema, idParams, pageQuery, pageSchema, projectParams } from './route.ts'
 import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
 
@@ -53,8 +54,8 @@ const PROJECTS: ListDefinition<'projects'> = {
     updatedAt: 'updatedAt',
     public: 'public',
   },
-  render: async ({ store }, viewer, rows) =>
-    (await loadProjects(store, rows)).map((view) => renderProject(view, viewer, false)),
+  render: async ({ store, memo }, viewer, rows) =>
+    (await loadProjects(store, rows)).map((view) => projectJson(memo, view, viewer, false)),
 }
 
 interface ById {
@@ -95,7 +96,8 @@ function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: strin
     async (request, reply) => {
       const found = await findProject(context.store, request.params.id)
       if (!found.ok) return sendResult(reply, found)
-      return sendHal(reply, 200, renderProject(await loadProject(context.store, found.value), viewerOf(request), true))
+      const view = await loadProject(context.store, found.value)
+      return sendHal(reply, 200, projectJson(context.memo, view, viewerOf(request), true))
     },
   )
   app.patch<ById>(

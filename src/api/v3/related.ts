@@ -5,137 +5,229 @@ import type { TimeEntryView } from './representers/time-entry.ts'
 import type { WorkPackageView } from './representers/work-package.ts'
 
 /**
- * Loads what representations show of other rows. A row whose project, work package or user is gone was deleted between two
- * reads: it is left out, as if the second read had come first.
+ * Loads what representations show of other rows: first everything a page refers to, each row once, then the views are put
+ * together without waiting. A row whose project, work package or user is gone was deleted between two reads: it is left out,
+ * as if the second read had come first.
  */
 
 /** A chain longer than this is cut: validation refuses to build one, and a loop must not hang a read. */
 const ANCESTORS_MAX = 100
-const CHILDREN_MAX = 1000
+const CHILDREN_MAX = 10_000
 
 type WithParent = 'projects' | 'workPackages'
 
-/** The rows above `record`, from the root down to its parent. */
-export async function loadAncestors<T extends WithParent>(
-  store: RecordReader,
-  table: T,
-  record: RecordOf<T>,
-): Promise<RecordOf<T>[]> {
-  const ancestors: RecordOf<T>[] = []
-  let parentId = record.parentId
-  while (parentId !== null && ancestors.length < ANCESTORS_MAX) {
-    const parent: RecordOf<T> | undefined = await store.get(table, parentId)
-    if (!parent) break
-    ancestors.unshift(parent)
-    parentId = parent.parentId
-  }
-  return ancestors
+/** Rows fetched so far. */
+interface Fetched {
+  need<T extends TableName>(table: T, ids: Iterable<number | null>): Promise<void>
+  get<T extends TableName>(table: T, id: number | null): RecordOf<T> | undefined
 }
 
-export async function loadProject(store: RecordReader, record: ProjectRecord): Promise<ProjectView> {
-  return { record, ancestors: record.parentId === null ? [] : await loadAncestors(store, 'projects', record) }
-}
-
-export async function loadProjects(store: RecordReader, records: readonly ProjectRecord[]): Promise<ProjectView[]> {
-  return Promise.all(records.map((record) => loadProject(store, record)))
-}
-
-/** Reads each row once, however many others refer to it; one for each request. */
-export interface RowMemo {
-  get<T extends TableName>(table: T, id: number | null): Promise<RecordOf<T> | undefined>
-}
-
-export function rowMemo(store: RecordReader): RowMemo {
-  const seen = new Map<string, Promise<unknown>>()
+function fetchRows(store: RecordReader): Fetched {
+  const tables = new Map<TableName, Map<number, object | undefined>>()
   return {
+    async need(table, ids) {
+      const rows = tables.get(table) ?? new Map<number, object | undefined>()
+      tables.set(table, rows)
+      const reads: Promise<void>[] = []
+      for (const id of ids) {
+        if (id === null || rows.has(id)) continue
+        rows.set(id, undefined)
+        reads.push(store.get(table, id).then((row) => void rows.set(id, row)))
+      }
+      await Promise.all(reads)
+    },
     get<T extends TableName>(table: T, id: number | null) {
-      if (id === null) return Promise.resolve(undefined)
-      const key = `${table}/${id}`
-      let row = seen.get(key)
-      if (!row) seen.set(key, (row = store.get(table, id)))
-      return row as Promise<RecordOf<T> | undefined>
+      return id === null ? undefined : (tables.get(table)?.get(id) as RecordOf<T> | undefined)
     },
   }
 }
 
-export async function loadWorkPackage(
-  store: RecordReader,
-  record: WorkPackageRecord,
-  rows: RowMemo = rowMemo(store),
-  { isNew = false } = {},
-): Promise<WorkPackageView | undefined> {
-  const [project, type, status, priority, author, assignee, responsible, ancestors, children, spentMinutes] =
-    await Promise.all([
-      rows.get('projects', record.projectId),
-      rows.get('types', record.typeId),
-      rows.get('statuses', record.statusId),
-      rows.get('priorities', record.priorityId),
-      rows.get('users', record.authorId),
-      rows.get('users', record.assigneeId),
-      rows.get('users', record.responsibleId),
-      record.parentId === null ? [] : loadAncestors(store, 'workPackages', record),
-      // Nothing can refer to a work package that is about to be inserted.
-      isNew ? [] : loadChildren(store, record.id),
-      isNew ? 0 : store.sum('timeEntries', 'minutes', [{ column: 'workPackageId', comparison: '=', value: record.id }]),
-    ])
-  if (!project || !type || !status || !priority || !author) return undefined
-  const projectAncestors = project.parentId === null ? [] : await loadAncestors(store, 'projects', project)
-  const own = { record, project, projectAncestors, type, status, priority, author }
-  return { ...own, assignee, responsible, ancestors, children, spentMinutes, parent: undefined }
+/** Fetches the chains above the given rows, level by level. */
+async function needAncestors<T extends WithParent>(
+  fetched: Fetched,
+  table: T,
+  rows: readonly { readonly parentId: number | null }[],
+): Promise<void> {
+  let parentIds = rows.map((row) => row.parentId)
+  for (let level = 0; level < ANCESTORS_MAX && parentIds.some((id) => id !== null); level += 1) {
+    await fetched.need(table, parentIds)
+    parentIds = [...new Set(parentIds)].map((id) => fetched.get(table, id)?.parentId ?? null)
+  }
 }
 
-/** Also loads what only embedded twins show. */
-export async function loadWholeWorkPackage(
-  store: RecordReader,
-  record: WorkPackageRecord,
-  rows: RowMemo = rowMemo(store),
-  options: { isNew?: boolean } = {},
-): Promise<WorkPackageView | undefined> {
-  const view = await loadWorkPackage(store, record, rows, options)
-  const parent = view?.ancestors.at(-1)
-  return view && parent ? { ...view, parent: await loadWorkPackage(store, parent, rows) } : view
+/** The rows above `row`, from the root down to its parent. */
+function ancestorsOf<T extends WithParent>(
+  fetched: Fetched,
+  table: T,
+  row: { readonly parentId: number | null },
+): RecordOf<T>[] {
+  const ancestors: RecordOf<T>[] = []
+  let parent = fetched.get(table, row.parentId)
+  while (parent && ancestors.length < ANCESTORS_MAX) {
+    ancestors.unshift(parent)
+    parent = fetched.get(table, parent.parentId)
+  }
+  return ancestors
 }
 
-async function loadChildren(store: RecordReader, parentId: number): Promise<WorkPackageRecord[]> {
-  const query = {
-    where: [{ column: 'parentId', comparison: '=', value: parentId }],
-    orderBy: [{ column: 'id', descending: false }],
-    limit: CHILDREN_MAX,
-    offset: 0,
-  } as const
-  return (await store.list('workPackages', query)).rows
+export async function loadProjects(store: RecordReader, records: readonly ProjectRecord[]): Promise<ProjectView[]> {
+  const fetched = fetchRows(store)
+  await needAncestors(fetched, 'projects', records)
+  return records.map((record) => ({ record, ancestors: ancestorsOf(fetched, 'projects', record) }))
+}
+
+export async function loadProject(store: RecordReader, record: ProjectRecord): Promise<ProjectView> {
+  const [view = { record, ancestors: [] }] = await loadProjects(store, [record])
+  return view
+}
+
+interface WorkPackageOptions {
+  /** About to be inserted: nothing can refer to it yet. */
+  readonly isNew?: boolean
 }
 
 export async function loadWorkPackages(
   store: RecordReader,
   records: readonly WorkPackageRecord[],
+  options: WorkPackageOptions = {},
 ): Promise<WorkPackageView[]> {
-  const rows = rowMemo(store)
-  return present(await Promise.all(records.map((record) => loadWorkPackage(store, record, rows))))
-}
-
-export async function loadTimeEntry(
-  store: RecordReader,
-  record: TimeEntryRecord,
-  rows: RowMemo = rowMemo(store),
-): Promise<TimeEntryView | undefined> {
-  const [workPackageRecord, user, activity] = await Promise.all([
-    rows.get('workPackages', record.workPackageId),
-    rows.get('users', record.userId),
-    rows.get('activities', record.activityId),
+  const { isNew = false } = options
+  const fetched = fetchRows(store)
+  const [children, spent] = await Promise.all([
+    isNew ? new Map<number, WorkPackageRecord[]>() : loadChildren(store, records),
+    isNew ? [] : Promise.all(records.map((record) => loadSpentMinutes(store, record.id))),
+    needWorkPackageRows(fetched, records),
   ])
-  const workPackage = workPackageRecord && (await loadWorkPackage(store, workPackageRecord, rows))
-  return workPackage && user ? { record, workPackage, user, activity } : undefined
+  const views = records.map((record, index) => {
+    const own = assemble(fetched, record)
+    return own && { ...own, children: children.get(record.id) ?? [], spentMinutes: spent[index] ?? 0 }
+  })
+  return present(views)
 }
 
-export function present<T>(items: readonly (T | undefined)[]): T[] {
-  return items.filter((item) => item !== undefined)
+async function needWorkPackageRows(fetched: Fetched, records: readonly WorkPackageRecord[]): Promise<void> {
+  const projectIds = records.map((record) => record.projectId)
+  await Promise.all([
+    fetched.need('projects', projectIds),
+    fetched.need(
+      'types',
+      records.map((record) => record.typeId),
+    ),
+    fetched.need(
+      'statuses',
+      records.map((record) => record.statusId),
+    ),
+    fetched.need(
+      'priorities',
+      records.map((record) => record.priorityId),
+    ),
+    fetched.need(
+      'users',
+      records.flatMap((record) => [record.authorId, record.assigneeId, record.responsibleId]),
+    ),
+    needAncestors(fetched, 'workPackages', records),
+  ])
+  const projects = present(projectIds.map((id) => fetched.get('projects', id)))
+  await needAncestors(fetched, 'projects', projects)
+}
+
+function assemble(
+  fetched: Fetched,
+  record: WorkPackageRecord,
+): Omit<WorkPackageView, 'children' | 'spentMinutes'> | undefined {
+  const project = fetched.get('projects', record.projectId)
+  const type = fetched.get('types', record.typeId)
+  const status = fetched.get('statuses', record.statusId)
+  const priority = fetched.get('priorities', record.priorityId)
+  const author = fetched.get('users', record.authorId)
+  if (!project || !type || !status || !priority || !author) return undefined
+  return {
+    record,
+    project,
+    projectAncestors: ancestorsOf(fetched, 'projects', project),
+    type,
+    status,
+    priority,
+    author,
+    assignee: fetched.get('users', record.assigneeId),
+    responsible: fetched.get('users', record.responsibleId),
+    ancestors: ancestorsOf(fetched, 'workPackages', record),
+    parent: undefined,
+  }
+}
+
+/** The children of all the given work packages, by parent. */
+async function loadChildren(
+  store: RecordReader,
+  parents: readonly WorkPackageRecord[],
+): Promise<Map<number, WorkPackageRecord[]>> {
+  const children = new Map<number, WorkPackageRecord[]>()
+  const { rows } = await store.list('workPackages', {
+    where: [{ column: 'parentId', comparison: 'in', value: parents.map((parent) => parent.id) }],
+    orderBy: [{ column: 'id', descending: false }],
+    limit: CHILDREN_MAX,
+    offset: 0,
+  })
+  for (const row of rows) {
+    const siblings = children.get(row.parentId ?? 0)
+    if (siblings) siblings.push(row)
+    else children.set(row.parentId ?? 0, [row])
+  }
+  return children
+}
+
+function loadSpentMinutes(store: RecordReader, workPackageId: number): Promise<number> {
+  return store.sum('timeEntries', 'minutes', [{ column: 'workPackageId', comparison: '=', value: workPackageId }])
+}
+
+/** One work package, with what only embedded twins show. */
+export async function loadWorkPackage(
+  store: RecordReader,
+  record: WorkPackageRecord,
+  options: WorkPackageOptions = {},
+): Promise<WorkPackageView | undefined> {
+  const [view] = await loadWorkPackages(store, [record], options)
+  const parent = view?.ancestors.at(-1)
+  if (!view || !parent) return view
+  const [parentView] = await loadWorkPackages(store, [parent])
+  return { ...view, parent: parentView }
 }
 
 export async function loadTimeEntries(
   store: RecordReader,
   records: readonly TimeEntryRecord[],
 ): Promise<TimeEntryView[]> {
-  const rows = rowMemo(store)
-  return present(await Promise.all(records.map((record) => loadTimeEntry(store, record, rows))))
+  const fetched = fetchRows(store)
+  const workPackageIds = [...new Set(records.map((record) => record.workPackageId))]
+  await Promise.all([
+    fetched.need('workPackages', workPackageIds),
+    fetched.need(
+      'users',
+      records.map((record) => record.userId),
+    ),
+    fetched.need(
+      'activities',
+      records.map((record) => record.activityId),
+    ),
+  ])
+  const rows = present(workPackageIds.map((id) => fetched.get('workPackages', id)))
+  const views = new Map((await loadWorkPackages(store, rows)).map((view) => [view.record.id, view]))
+  return present(
+    records.map((record) => {
+      const workPackage = views.get(record.workPackageId)
+      const user = fetched.get('users', record.userId)
+      return (
+        workPackage && user && { record, workPackage, user, activity: fetched.get('activities', record.activityId) }
+      )
+    }),
+  )
+}
+
+export async function loadTimeEntry(store: RecordReader, record: TimeEntryRecord): Promise<TimeEntryView | undefined> {
+  const [view] = await loadTimeEntries(store, [record])
+  return view
+}
+
+function present<T>(items: readonly (T | undefined)[]): T[] {
+  return items.filter((item) => item !== undefined)
 }

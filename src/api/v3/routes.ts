@@ -1,6 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createAuthenticator } from '../auth.ts'
-import { checkContentType, parseJsonBodies } from '../content-type.ts'
+import { isAcceptedBody, parseJsonBodies } from '../content-type.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
@@ -14,20 +14,27 @@ import { workPackageRoutes } from './work-packages.ts'
 
 const READING: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
+/** False when it has refused. */
+function mayWrite({ snapshots }: ApiContext, request: FastifyRequest, reply: FastifyReply): boolean {
+  if (!isAcceptedBody(request, reply)) return false
+  if (snapshots.current.complete) return true
+  // An event of now would have to be matched against webhooks that are not known yet.
+  sendError(reply, unavailable('The configuration is not known yet. Try again in a moment.'))
+  return false
+}
+
 /** Everything under /api/v3. The order of the hooks is the order of the refusals: switched off, who asks, may they, can it be written. */
 export async function v3Routes(app: FastifyInstance, context: ApiContext): Promise<void> {
   parseJsonBodies(app)
   app.decorateRequest('viewer', undefined)
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', (_request, reply, next) => {
     reply.header('link', '</api/v3/openapi.json>; rel="service-desc"')
-    return context.snapshots.current.api.enabled ? undefined : sendError(reply, apiError('WebServiceDisabled'))
+    if (context.snapshots.current.api.enabled) next()
+    else sendError(reply, apiError('WebServiceDisabled'))
   })
   app.addHook('onRequest', createAuthenticator(context))
-  app.addHook('onRequest', checkContentType)
-  app.addHook('onRequest', async (request, reply) => {
-    if (context.snapshots.current.complete || READING.includes(request.method) || request.is404) return undefined
-    // An event of now would have to be matched against webhooks that are not known yet.
-    return sendError(reply, unavailable('The configuration is not known yet. Try again in a moment.'))
+  app.addHook('onRequest', (request, reply, next) => {
+    if (READING.includes(request.method) || request.is404 || mayWrite(context, request, reply)) next()
   })
   app.setNotFoundHandler((_request, reply) => sendError(reply, apiError('NotFound')))
 

@@ -10,7 +10,7 @@ import { listPage, type ListDefinition } from './list.ts'
 import { booleanFilter, dateFilter, idFilter, optionalIdFilter, timeFilter } from './query/filter-kinds.ts'
 import { loadTimeEntries, loadTimeEntry } from './related.ts'
 import { paths } from './representers/hal.ts'
-import { renderTimeEntry } from './representers/time-entry.ts'
+import { timeEntryJson } from './representers/json.ts'
 import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
 import { route, sendDeleted, sendResult, viewerOf } from './route.ts'
 
@@ -44,8 +44,8 @@ const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
   },
   sort: { id: 'id', hours: 'minutes', spentOn: 'spentOn', createdAt: 'createdAt', updatedAt: 'updatedAt' },
   hidden: { unless: 'ongoing', where: [{ column: 'ongoing', comparison: '=', value: false }] },
-  render: async ({ store }, viewer, rows) =>
-    (await loadTimeEntries(store, rows)).map((view) => renderTimeEntry(view, viewer, false)),
+  render: async ({ store, memo }, viewer, rows) =>
+    (await loadTimeEntries(store, rows)).map((view) => timeEntryJson(memo, view, viewer, false)),
   links: () => ({
     createTimeEntry: { href: `${paths.timeEntries}/form`, method: 'post' },
     createTimeEntryImmediately: { href: paths.timeEntries, method: 'post' },
@@ -79,7 +79,8 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
     async (request, reply) => {
       const found = await findRow(context.store, 'timeEntries', request.params.id)
       const view = found.ok ? await loadTimeEntry(context.store, found.value) : undefined
-      return sendResult(reply, view ? ok(renderTimeEntry(view, viewerOf(request), true)) : fail(apiError('NotFound')))
+      const viewer = viewerOf(request)
+      return sendResult(reply, view ? ok(timeEntryJson(context.memo, view, viewer, true)) : fail(apiError('NotFound')))
     },
   )
   app.patch<ById>(

@@ -22,7 +22,7 @@ const USERS: ListDefinition<'users'> = {
     login: textFilter('login'),
   },
   sort: { id: 'id', login: 'login', firstName: 'firstName', lastName: 'lastName', status: 'status' },
-  render: async (_context, viewer, rows) => rows.map((row) => renderUser(row, viewer)),
+  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
 }
 
 export function userRoutes(app: FastifyInstance, context: ApiContext): void {

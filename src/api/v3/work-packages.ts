@@ -9,10 +9,10 @@ import { findProject, findRow } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { dateFilter, idFilter, optionalIdFilter, searchFilter, statusFilter } from './query/filter-kinds.ts'
 import { textFilter, timeFilter } from './query/filter-kinds.ts'
-import { loadWholeWorkPackage, loadWorkPackages } from './related.ts'
+import { loadWorkPackage, loadWorkPackages } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
-import { renderWorkPackage } from './representers/work-package.ts'
+import { workPackageJson } from './representers/json.ts'
 import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
 import { projectParams, route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
 
@@ -78,8 +78,8 @@ const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   },
   sortDefault: [{ column: 'id', descending: false }],
   filtersDefault: [{ name: 'status', operator: 'o', values: [] }],
-  render: async ({ store }, viewer, rows) =>
-    (await loadWorkPackages(store, rows)).map((view) => renderWorkPackage(view, viewer, false)),
+  render: async ({ store, memo }, viewer, rows) =>
+    (await loadWorkPackages(store, rows)).map((view) => workPackageJson(memo, view, viewer, false)),
   links: () => ({
     createWorkPackage: { href: `${paths.workPackages}/form`, method: 'post' },
     createWorkPackageImmediate: { href: paths.workPackages, method: 'post' },
@@ -134,8 +134,9 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
     route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
       const found = await findRow(context.store, 'workPackages', request.params.id)
-      const view = found.ok ? await loadWholeWorkPackage(context.store, found.value) : undefined
-      const result = view ? ok(renderWorkPackage(view, viewerOf(request), true)) : fail(apiError('NotFound'))
+      const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
+      const viewer = viewerOf(request)
+      const result = view ? ok(workPackageJson(context.memo, view, viewer, true)) : fail(apiError('NotFound'))
       return sendResult(reply, result)
     },
   )

@@ -9,22 +9,20 @@ export interface CollectionPage {
   readonly query: Readonly<Record<string, string>>
   readonly page: Page
   readonly total: number
-  readonly elements: readonly Hal[]
+  /** JSON of each element. */
+  readonly elements: readonly string[]
   readonly links?: Hal
 }
 
-/** Reference §7: offset is a page number, and links carry the effective values. */
-export function renderPage(collection: CollectionPage): Hal {
+/** The page as JSON, around the elements' own. Reference §7: offset is a page number, and links carry the effective values. */
+export function renderPage(collection: CollectionPage): string {
   const { page, total, elements } = collection
-  return {
-    _type: collection.type ?? 'Collection',
-    total,
-    count: elements.length,
-    pageSize: page.size,
-    offset: page.offset,
-    _embedded: { elements },
-    _links: { ...pageLinks(collection), ...collection.links },
-  }
+  const type = collection.type ?? 'Collection'
+  const links = JSON.stringify({ ...pageLinks(collection), ...collection.links })
+  return (
+    `{"_type":"${type}","total":${total},"count":${elements.length},"pageSize":${page.size},"offset":${page.offset},` +
+    `"_embedded":{"elements":[${elements.join(',')}]},"_links":${links}}`
+  )
 }
 
 function pageLinks({ path, query, page, total }: CollectionPage): Record<string, Link> {

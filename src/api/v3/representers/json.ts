@@ -1,0 +1,36 @@
+import type { Viewer } from '../../context.ts'
+import type { JsonMemo } from '../../json-memo.ts'
+import { renderProject, type ProjectView } from './project.ts'
+import { renderTimeEntry, type TimeEntryView } from './time-entry.ts'
+import { renderWorkPackage, type WorkPackageView } from './work-package.ts'
+
+/** Representations as JSON, remembered while every row they show is the same object as before. */
+
+function variantOf(viewer: Viewer, embed: boolean): string {
+  return `${embed ? 'whole' : 'element'} for ${viewer.admin ? 'administrators' : viewer.id}`
+}
+
+export function projectJson(memo: JsonMemo, view: ProjectView, viewer: Viewer, embed: boolean): string {
+  return memo.json(view.record, variantOf(viewer, embed), view.ancestors, () => renderProject(view, viewer, embed))
+}
+
+function workPackageSources(view: WorkPackageView): unknown[] {
+  const { project, type, status, priority, author, assignee, responsible, parent, spentMinutes } = view
+  const related = [project, type, status, priority, author, assignee, responsible, spentMinutes]
+  const chains = [view.projectAncestors, view.ancestors, view.children]
+  return [
+    ...related,
+    ...chains.flatMap((rows) => [rows.length, ...rows]),
+    ...(parent ? workPackageSources(parent) : []),
+  ]
+}
+
+export function workPackageJson(memo: JsonMemo, view: WorkPackageView, viewer: Viewer, embed: boolean): string {
+  const sources = workPackageSources(view)
+  return memo.json(view.record, variantOf(viewer, embed), sources, () => renderWorkPackage(view, viewer, embed))
+}
+
+export function timeEntryJson(memo: JsonMemo, view: TimeEntryView, viewer: Viewer, embed: boolean): string {
+  const sources = [view.workPackage.record, view.user, view.activity, ...workPackageSources(view.workPackage)]
+  return memo.json(view.record, variantOf(viewer, embed), sources, () => renderTimeEntry(view, viewer, embed))
+}
