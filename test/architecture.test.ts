@@ -79,8 +79,8 @@ function identifierUses(file: string, pattern: RegExp): string[] {
 }
 
 const DIALLING = ['undici', 'node:http', 'node:https', 'node:http2', 'node:tls', 'node:net']
-/** What may be had of these modules without being able to dial: errors, and tests of a text. */
-const HARMLESS = ['errors', 'isIP', 'isIPv4', 'isIPv6']
+/** What may be had of these modules without being able to dial: errors, tests of a text, names of status codes. */
+const HARMLESS = ['errors', 'STATUS_CODES', 'isIP', 'isIPv4', 'isIPv6']
 
 function canDial(file: string): boolean {
   return sourceOf(file).statements.some((statement) => {
