@@ -12,7 +12,7 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 function requestLength(bytes: Buffer, at: number): number {
   const headEnd = bytes.indexOf(HEAD_END, at)
   if (headEnd === -1) return 0
-  const head = bytes.latin1Slice(at, headEnd)
+  const head = bytes.toString('latin1', at, headEnd)
   const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
   const end = headEnd + HEAD_END.length + length
   return end <= bytes.length ? end - at : 0
@@ -21,7 +21,7 @@ function requestLength(bytes: Buffer, at: number): number {
 const server = createServer({ noDelay: true }, (socket) => {
   let rest: Buffer = Buffer.alloc(0)
   socket.on('error', () => undefined)
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let at = 0
     for (let length = requestLength(bytes, at); length > 0; length = requestLength(bytes, at)) {

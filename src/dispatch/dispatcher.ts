@@ -47,11 +47,11 @@ export interface Dispatcher {
   start(): Promise<void>
   /**
    * Sends nothing more, waits up to `graceMs` for what is in flight, gives up the rest (it stays pending), records the outcomes.
-   * Nothing runs once it resolves.
+   * Nothing runs once it resolves; calling it again waits for the same end.
    */
   stop(graceMs: number): Promise<void>
   health(webhook: string): DeliveryHealth
-  /** Resolves when nothing is in flight or waiting to be recorded. */
+  /** Resolves when nothing is being read or waiting to be recorded; requests may be in flight. */
   settled(): Promise<void>
   readonly inFlight: number
   /** Deliveries that have not ended, those held included. */
@@ -88,6 +88,7 @@ class DispatcherProgram implements Dispatcher {
   /** Something arrived while the store was read at start. */
   #arrivedEarly = false
   #unsubscribe: (() => void) | undefined
+  #stopping: Promise<void> | undefined
 
   constructor(options: DispatcherOptions) {
     const { store, clock, log } = options
@@ -141,7 +142,11 @@ class DispatcherProgram implements Dispatcher {
     this.#engine.start()
   }
 
-  async stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): Promise<void> {
+    return (this.#stopping ??= this.#stop(graceMs))
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     assert(this.#state === 'running', 'only a running dispatcher is stopped')
     this.#state = 'stopping'
     this.#unsubscribe?.()
@@ -167,6 +172,7 @@ class DispatcherProgram implements Dispatcher {
   }
 
   async #atMost(work: Promise<void>, limitMs: number): Promise<void> {
+    if (limitMs <= 0) return
     const giveUp = new AbortController()
     await Promise.race([work, sleep(this.#options.clock, limitMs, giveUp.signal)])
     giveUp.abort()

@@ -85,13 +85,12 @@ export class Engine {
     while (this.#limits.inFlight > 0) await new Promise<void>((resolve) => (this.#onLanded = resolve))
   }
 
-  /** Resolves when nothing is in flight, read, or waiting to be recorded; what waits for its time may be there. */
+  /** Resolves when nothing is being read or waiting to be recorded. */
   async settled(): Promise<void> {
     do {
-      await this.landed()
       await Promise.all(this.#work)
       await this.#recorder.idle()
-    } while (this.#limits.inFlight > 0 || this.#work.size > 0)
+    } while (this.#work.size > 0)
   }
 
   recorded(): Promise<void> {

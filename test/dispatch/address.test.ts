@@ -133,14 +133,14 @@ describe('the look-up of a connection', () => {
 
   it('asks once for a name that several connections wait for', () => {
     const callbacks: Parameters<Resolve>[1][] = []
-    const { lookupFor } = guard((_hostname, callback) => void callbacks.push(callback))
+    const shared = guard((_hostname, callback) => void callbacks.push(callback))
     const answers: unknown[] = []
     for (let index = 0; index < 3; index += 1)
-      lookupFor(80)('a.example', {}, (_error, address) => answers.push(address))
+      shared.lookupFor(80)('a.example', {}, (_error, address) => answers.push(address))
     expect(callbacks).toHaveLength(1)
     callbacks[0]?.(null, [{ address: '8.8.8.8', family: 4 }])
     expect(answers).toEqual(['8.8.8.8', '8.8.8.8', '8.8.8.8'])
-    lookupFor(80)('a.example', {}, () => undefined)
+    shared.lookupFor(80)('a.example', {}, () => undefined)
     expect(callbacks).toHaveLength(2)
   })
 })

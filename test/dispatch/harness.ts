@@ -13,6 +13,7 @@ import type { Credentials, ProgrammedWebhook, Snapshot, SnapshotReader } from '.
 import type { DeliveryRecord, NewEvent, PendingDelivery } from '../../src/storage/records.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/storage/store.ts'
+import type { FakeClock } from '../support/fake-clock.ts'
 
 /** A small seeded generator (mulberry32): the same seed, the same run. */
 export function seededRandom(seed: number): Random {
@@ -116,6 +117,8 @@ export interface Workbench {
   readonly healthCalls: string[]
   /** Lines the dispatcher logged. */
   readonly logged: string[]
+  /** How many writes were recorded so far. */
+  recorded(): number
   /** Commits one event for these webhooks; resolves with its deliveries. */
   emit(webhooks: readonly string[], event?: Partial<NewEvent>): Promise<void>
   /** All deliveries of a webhook, oldest first. */
@@ -135,6 +138,7 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
   const log = createLog('debug', (line) => void logged.push(line))
   const random = seededRandom(given.seed ?? 1)
   let events = 0
+  let recorded = 0
   const open = async () => {
     const store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
     const dispatcher = createDispatcher({
@@ -147,6 +151,7 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
       allowAddresses: ['127.0.0.0/8'],
       ownListeners: () => [],
       onHealth: (names) => void healthCalls.push(...names),
+      onRecorded: () => (recorded += 1),
       ...given.options,
     })
     await dispatcher.start()
@@ -167,6 +172,7 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
     snapshots,
     healthCalls,
     logged,
+    recorded: () => recorded,
     async emit(webhooks, event = {}) {
       events += 1
       const whole: NewEvent = {
@@ -198,4 +204,25 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
 /** Resolves once `condition` holds, looking again after every turn of the event loop. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Moves a fake clock, giving the dispatcher the time it takes to settle after each thing that falls due. */
+export async function pass(bench: Workbench, clock: FakeClock, ms: number): Promise<void> {
+  const end = clock.elapsed() + ms
+  await settle(bench)
+  while (clock.elapsed() + clock.untilNext <= end) {
+    clock.advance(clock.untilNext)
+    await settle(bench)
+  }
+  clock.advance(end - clock.elapsed())
+}
+
+/** Until nothing has been recorded for some turns of the event loop: each outcome may set off the next request. */
+async function settle(bench: Workbench): Promise<void> {
+  for (let quietTurns = 0; quietTurns < 3; quietTurns += 1) {
+    const before = bench.recorded()
+    await new Promise((resolve) => setImmediate(resolve))
+    await bench.dispatcher.settled()
+    if (bench.recorded() !== before) quietTurns = 0
+  }
 }

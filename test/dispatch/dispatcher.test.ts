@@ -1,0 +1,419 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
+import { createWorkbench, pass, webhook, type BenchOptions, type Workbench } from './harness.ts'
+import { createScriptedSender, type ScriptedSender } from './scripted-sender.ts'
+
+const URL_A = 'https://a.example/hooks'
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+let bench: Workbench
+let clock: FakeClock
+let sender: ScriptedSender
+
+async function start(given: BenchOptions = {}): Promise<void> {
+  clock = createFakeClock()
+  sender = createScriptedSender(() => clock.now())
+  bench = await createWorkbench({ webhooks: [webhook(URL_A)], clock, ...given, options: { sender, ...given.options } })
+}
+afterEach(() => bench.close())
+
+const states = async (name = 'billing') => (await bench.deliveries(name)).map((delivery) => delivery.state)
+const waits = () => sender.requests.map((request, index) => request.at - (sender.requests[index - 1]?.at ?? request.at))
+const go = (ms: number) => pass(bench, clock, ms)
+const attempts = () => sender.requests.map((request) => request.header('x-nepenthes-attempt'))
+const within = (ms: number, expected: number) => {
+  expect(ms).toBeGreaterThanOrEqual(expected * 0.8 - 1)
+  expect(ms).toBeLessThanOrEqual(expected * 1.2 + 2)
+}
+
+describe('retries', () => {
+  it('follow the schedule over four days, then the delivery is dead with its reason', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(5 * DAY)
+    const expected = [
+      0,
+      5 * SECOND,
+      5 * MINUTE,
+      30 * MINUTE,
+      2 * HOUR,
+      5 * HOUR,
+      10 * HOUR,
+      14 * HOUR,
+      20 * HOUR,
+      24 * HOUR,
+    ]
+    expect(attempts()).toEqual(expected.map((_, index) => String(index + 1)))
+    waits().forEach((wait, index) => within(wait, expected[index] ?? Number.NaN))
+    const [delivery] = await bench.deliveries()
+    expect(delivery).toMatchObject({
+      state: 'dead',
+      attempts: 10,
+      lastFailure: 'HTTP 500 (given up after 10 attempts)',
+    })
+    const log = (await bench.log(delivery?.seq ?? 0))?.log ?? []
+    expect(log.map(({ outcome, message }) => `${outcome} ${message}`)).toEqual(expected.map(() => 'http HTTP 500'))
+    expect(new Set(sender.requests.map((request) => request.header('webhook-id'))).size).toBe(1)
+    expect(new Set(sender.requests.map((request) => request.header('webhook-timestamp'))).size).toBe(10)
+  })
+
+  it('go on after a restart as if nothing had happened', async () => {
+    await start()
+    sender.behave = (request) => (request.header('x-nepenthes-attempt') === '4' ? 204 : 500)
+    await bench.emit(['billing'])
+    for (let hours = 0; hours < 3; hours += 1) {
+      await go(20 * MINUTE)
+      await bench.restart()
+      await go(20 * MINUTE)
+    }
+    expect(attempts()).toEqual(['1', '2', '3', '4'])
+    expect(await states()).toEqual(['delivered'])
+  })
+
+  it('wait for Retry-After, and so does every other delivery to the endpoint', async () => {
+    await start()
+    sender.behave = (request) =>
+      request.header('x-nepenthes-attempt') === '1' && sender.requests.length === 1
+        ? { outcome: 'http', statusCode: 503, message: 'HTTP 503', retryAfter: '120' }
+        : 204
+    await bench.emit(['billing'])
+    await go(SECOND)
+    await bench.emit(['billing'])
+    await go(119 * SECOND - 1)
+    expect(sender.requests).toHaveLength(1)
+    expect(bench.dispatcher.health('billing').nextAttemptAt).toBe((sender.requests[0]?.at ?? 0) + 120 * SECOND)
+    await go(2)
+    expect(sender.requests).toHaveLength(3)
+  })
+})
+
+describe('what holds deliveries', () => {
+  const hold = { reason: 'SecretNotFound', message: 'Secret billing-webhook was not found' } as const
+
+  it('a missing Secret: they queue, go out with the Secret, never without', async () => {
+    await start({ webhooks: [webhook(URL_A, { hold })] })
+    await bench.emit(['billing'])
+    await go(HOUR)
+    expect(sender.requests).toHaveLength(0)
+    bench.snapshots.publish([webhook(URL_A, { credentials: { signing: ['a secret of some length'] } })])
+    await go(0)
+    expect(sender.requests.map((request) => request.header('webhook-signature') !== undefined)).toEqual([true])
+    expect(await states()).toEqual(['delivered'])
+  })
+
+  it.each([
+    ['a missing Secret', webhook(URL_A, { hold }), 'SecretNotFound: Secret billing-webhook was not found'],
+    ['disabled', webhook(URL_A, { spec: { enabled: false } }), 'Disabled'],
+  ])('past the deadline of four days they are dead with the reason: %s', async (_name, hook, reason) => {
+    await start({ webhooks: [hook] })
+    await bench.emit(['billing'])
+    await go(4 * DAY)
+    expect(await states()).toEqual(['pending'])
+    await go(2 * SECOND)
+    const [delivery] = await bench.deliveries()
+    expect(delivery).toMatchObject({
+      state: 'dead',
+      attempts: 0,
+      lastFailure: `not delivered within 4 days of its event: ${reason}`,
+    })
+    expect(sender.requests).toHaveLength(0)
+    expect(bench.dispatcher.pending).toBe(0)
+  })
+
+  it('disabled: what pends waits for enabled', async () => {
+    await start({ webhooks: [webhook(URL_A, { spec: { enabled: false } })] })
+    await bench.emit(['billing'])
+    await go(DAY)
+    expect(bench.dispatcher.health('billing')).toMatchObject({
+      pending: 1,
+      nextAttemptAt: null,
+      delivering: { status: 'Unknown', reason: 'Disabled' },
+    })
+    bench.snapshots.publish([webhook(URL_A)])
+    await go(0)
+    expect(await states()).toEqual(['delivered'])
+  })
+
+  it('a 410: nothing more is sent until the annotation or the spec changes, restarts included', async () => {
+    await start()
+    sender.behave = () => 410
+    await bench.emit(['billing'])
+    await bench.emit(['billing'])
+    await go(HOUR)
+    const sent = sender.requests.length
+    expect(bench.dispatcher.health('billing').delivering).toMatchObject({ status: 'False', reason: 'EndpointGone' })
+    await bench.restart()
+    bench.snapshots.publish([webhook(URL_A, { credentials: { signing: ['another secret, same spec'] } })])
+    await go(DAY)
+    expect(sender.requests).toHaveLength(sent)
+    sender.behave = () => 204
+    bench.snapshots.publish([webhook(URL_A, { resumeAt: '2026-03-02' })])
+    await go(0)
+    expect(await states()).toEqual(['delivered', 'delivered'])
+    expect(bench.dispatcher.health('billing')).toMatchObject({
+      handledResumeAt: '2026-03-02',
+      delivering: { reason: 'Delivered' },
+    })
+    sender.behave = () => 410
+    await bench.emit(['billing'])
+    await go(HOUR)
+    sender.behave = () => 204
+    bench.snapshots.publish([webhook(URL_A, { resumeAt: '2026-03-02', generation: 2 })])
+    await go(0)
+    expect(await states()).toEqual(['delivered', 'delivered', 'delivered'])
+  })
+
+  it('a refused address: looked up again every 15 minutes, without spending attempts', async () => {
+    await start()
+    sender.behave = () => 'blocked'
+    for (let index = 0; index < 3; index += 1) await bench.emit(['billing'])
+    await go(0)
+    const first = sender.requests.length
+    await go(HOUR + SECOND)
+    expect(sender.requests.length - first).toBe(4)
+    expect((await bench.deliveries()).map((delivery) => delivery.attempts)).toEqual([0, 0, 0])
+    expect(bench.dispatcher.health('billing').delivering).toMatchObject({ reason: 'AddressBlocked' })
+    sender.behave = () => 204
+    await go(15 * MINUTE)
+    expect(await states()).toEqual(['delivered', 'delivered', 'delivered'])
+    expect(sender.requests.slice(-3).map((request) => request.header('x-nepenthes-attempt'))).toEqual(['1', '1', '1'])
+  })
+
+  it('an open circuit: one probe at a time, no attempts spent on the rest, all delivered once it closes', async () => {
+    await start()
+    sender.behave = () => 500
+    for (let index = 0; index < 200; index += 1) await bench.emit(['billing'])
+    await go(HOUR)
+    const probes = sender.requests.length
+    expect(probes).toBeGreaterThan(12)
+    expect(probes).toBeLessThan(40)
+    expect(bench.dispatcher.circuitsOpen).toBe(1)
+    expect(bench.dispatcher.health('billing').delivering).toMatchObject({ status: 'False', reason: 'CircuitOpen' })
+    await bench.restart()
+    expect(bench.dispatcher.circuitsOpen).toBe(1)
+    sender.behave = () => 204
+    await go(16 * MINUTE)
+    expect(bench.dispatcher.circuitsOpen).toBe(0)
+    await go(30 * HOUR)
+    expect(new Set(await states())).toEqual(new Set(['delivered']))
+  })
+
+  it('an outage of three days kills nothing', async () => {
+    await start()
+    sender.behave = () => 503
+    for (let index = 0; index < 20; index += 1) await bench.emit(['billing'])
+    await go(2.4 * DAY)
+    sender.behave = () => 204
+    await go(1.5 * DAY)
+    expect(new Set(await states())).toEqual(new Set(['delivered']))
+  })
+})
+
+describe('a webhook that disappears', () => {
+  it('parks what pends for 24 hours; the same name resumes it', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(SECOND)
+    bench.snapshots.publish([])
+    await go(10 * HOUR)
+    await bench.restart()
+    await go(13 * HOUR)
+    expect([sender.requests.length, await states()]).toEqual([1, ['pending']])
+    sender.behave = () => 204
+    bench.snapshots.publish([webhook(URL_A)])
+    await go(0)
+    expect(await states()).toEqual(['delivered'])
+  })
+
+  it('cancels it after that, and a later one of the name starts afresh', async () => {
+    await start()
+    sender.behave = () => 410
+    await bench.emit(['billing'])
+    await go(SECOND)
+    bench.snapshots.publish([])
+    await bench.emit(['billing'])
+    await go(DAY - SECOND)
+    expect(await states()).toEqual(['pending', 'pending'])
+    await go(2 * SECOND)
+    expect(await states()).toEqual(['cancelled', 'cancelled'])
+    expect(bench.dispatcher.pending).toBe(0)
+    sender.behave = () => 204
+    bench.snapshots.publish([webhook(URL_A)])
+    await bench.emit(['billing'])
+    await go(0)
+    expect(await states()).toEqual(['cancelled', 'cancelled', 'delivered'])
+  })
+
+  it('is not gone while the configuration is not known in full', async () => {
+    await start({ webhooks: [], complete: false })
+    await bench.emit(['billing'])
+    await go(2 * DAY)
+    expect(await states()).toEqual(['pending'])
+    bench.snapshots.publish([webhook(URL_A)])
+    await go(0)
+    expect(await states()).toEqual(['delivered'])
+  })
+})
+
+describe('a change of the configuration', () => {
+  it('is what the next attempt uses: URL, secret, headers', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(SECOND)
+    const headers = [{ name: 'X-Tenant', value: 'acme' }]
+    const moved = 'https://b.example/other'
+    bench.snapshots.publish([
+      webhook(moved, { generation: 2, credentials: { signing: ['quite another one'], headers } }),
+    ])
+    await go(10 * SECOND)
+    const [first, second] = sender.requests
+    expect([first?.url, first?.header('x-tenant'), first?.header('x-op-signature')]).toEqual([
+      URL_A,
+      undefined,
+      undefined,
+    ])
+    expect([second?.url, second?.header('x-tenant')]).toEqual([moved, 'acme'])
+    expect(second?.header('x-op-signature')).toMatch(/^sha1=/)
+  })
+
+  it('of the concurrency holds at once', async () => {
+    await start({ webhooks: [webhook(URL_A, { spec: { delivery: { maxConcurrency: 2 } } })] })
+    sender.behave = () => 'hang'
+    for (let index = 0; index < 8; index += 1) await bench.emit(['billing'])
+    await go(0)
+    expect(sender.hanging).toBe(2)
+    bench.snapshots.publish([webhook(URL_A, { generation: 2, spec: { delivery: { maxConcurrency: 5 } } })])
+    await go(0)
+    expect(sender.hanging).toBeGreaterThan(2)
+    expect(sender.hanging).toBeLessThanOrEqual(5)
+  })
+})
+
+describe('Delivering', () => {
+  it('turns False after two failures at least 5 s apart, True with the next success; the reconciler hears of it', async () => {
+    await start()
+    await bench.emit(['billing'])
+    await go(2 * MINUTE)
+    const before = bench.healthCalls.length
+    const said = () => bench.dispatcher.health('billing').delivering.reason
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(SECOND)
+    expect(said()).toBe('Delivered')
+    await go(10 * MINUTE)
+    expect(said()).toBe('EndpointFailing')
+    expect(bench.dispatcher.health('billing')).toMatchObject({
+      consecutiveFailures: 3,
+      lastFailure: 'HTTP 500',
+      pending: 1,
+    })
+    sender.behave = () => 204
+    await go(HOUR)
+    expect(said()).toBe('Delivered')
+    expect(bench.healthCalls.slice(before)).toEqual(['billing', 'billing'])
+  })
+
+  it('says nothing of a webhook nobody delivered to', async () => {
+    await start({ webhooks: [webhook(URL_A, { resumeAt: 'x' })] })
+    expect(bench.dispatcher.health('billing')).toMatchObject({
+      delivering: { status: 'Unknown', reason: 'NoDeliveries' },
+      pending: 0,
+      handledResumeAt: 'x',
+    })
+  })
+})
+
+describe('a step of the wall clock', () => {
+  it('forwards expires nothing', async () => {
+    await start({ webhooks: [webhook(URL_A, { spec: { enabled: false } })] })
+    await bench.emit(['billing'])
+    await go(HOUR)
+    clock.step(10 * DAY)
+    await go(3 * DAY)
+    expect(await states()).toEqual(['pending'])
+    bench.snapshots.publish([webhook(URL_A)])
+    await go(0)
+    expect(await states()).toEqual(['delivered'])
+  })
+
+  it('forwards cancels nothing that is parked', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(SECOND)
+    bench.snapshots.publish([])
+    await go(HOUR)
+    clock.step(3 * DAY)
+    await go(22 * HOUR)
+    expect(await states()).toEqual(['pending'])
+    await go(2 * HOUR)
+    expect(await states()).toEqual(['cancelled'])
+  })
+
+  it('backwards delays no retry', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(SECOND)
+    clock.step(-10 * DAY)
+    await go(10 * MINUTE)
+    expect(attempts()).toEqual(['1', '2', '3'])
+    await bench.emit(['billing'])
+    await go(SECOND)
+    expect(sender.requests).toHaveLength(4)
+  })
+})
+
+describe('isolation', () => {
+  it('one endpoint that hangs takes no more than its own places', async () => {
+    const dead = webhook('https://dead.example/', { name: 'dead', spec: { delivery: { maxConcurrency: 100 } } })
+    await start({ webhooks: [webhook(URL_A), dead] })
+    sender.behave = (request) => (request.url.includes('dead') ? 'hang' : 204)
+    for (let index = 0; index < 300; index += 1) await bench.emit(['dead', 'billing'])
+    await go(0)
+    expect(new Set(await states())).toEqual(new Set(['delivered']))
+    expect(sender.hanging).toBe(100)
+  })
+
+  it('many endpoints that hang leave places for the others', async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `dead-${index}`)
+    const dead = names.map((name) =>
+      webhook('https://dead.example/', { name, spec: { delivery: { maxConcurrency: 100 } } }),
+    )
+    await start({ webhooks: [webhook(URL_A), ...dead] })
+    sender.behave = (request) => (request.url.includes('dead') ? 'hang' : 204)
+    for (let index = 0; index < 100; index += 1) await bench.emit(names)
+    await go(0)
+    expect(sender.hanging).toBeLessThan(512)
+    await bench.emit(['billing'])
+    await go(0)
+    expect(await states()).toEqual(['delivered'])
+  })
+})
+
+it('stop gives up what is in flight after the grace, and it is tried again with the same number', async () => {
+  await start()
+  sender.behave = () => 'hang'
+  await bench.emit(['billing'])
+  await go(0)
+  const stopping = bench.dispatcher.stop(10 * SECOND)
+  let stopped = false
+  void stopping.then(() => (stopped = true))
+  await go(9 * SECOND)
+  expect(stopped).toBe(false)
+  await bench.emit(['billing'])
+  await go(2 * SECOND)
+  await stopping
+  expect(clock.timers).toBe(0)
+  expect(sender.requests).toHaveLength(1)
+  expect((await bench.deliveries()).map(({ state, attempts: made }) => `${state} ${made}`)).toEqual([
+    'pending 0',
+    'pending 0',
+  ])
+})
