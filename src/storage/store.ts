@@ -12,11 +12,21 @@ import type {
 import type { ResourceKey } from '../resources/resource.ts'
 import type { RecordOf, TableName } from './tables.ts'
 
-/** One row to write. Inserts bring the id they got from `allocateId`. */
+/**
+ * One row to write. Inserts bring the id they got from `allocateId`. An increment adds to what an integer column holds at the time
+ * of the write, so it needs no expectation; on a row that is gone it does nothing.
+ */
 export type Mutation = {
   [T in TableName]:
     | { readonly op: 'insert'; readonly table: T; readonly row: RecordOf<T> }
     | { readonly op: 'update'; readonly table: T; readonly id: number; readonly changes: Partial<RecordOf<T>> }
+    | {
+        readonly op: 'increment'
+        readonly table: T
+        readonly id: number
+        readonly column: keyof RecordOf<T> & string
+        readonly by: number
+      }
     | { readonly op: 'delete'; readonly table: T; readonly id: number }
 }[TableName]
 

@@ -99,6 +99,8 @@ export const TABLES = {
     estimatedMinutes: optionalInteger,
     remainingMinutes: optionalInteger,
     percentageDone: optionalInteger,
+    /** Sum of the minutes of its time entries; changed by increments only, in the commit that changes an entry. */
+    spentMinutes: integer,
     scheduleManually: boolean,
     ignoreNonWorkingDays: boolean,
     /** Rises with every write: shown, and required of writers, as `lockVersion`. */

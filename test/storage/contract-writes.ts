@@ -59,6 +59,19 @@ export function writeContract(under: () => StoreUnderTest): void {
       expect(await store.get('workPackages', row.id)).toMatchObject({ subject: winner, lockVersion: 1 })
     })
 
+    it('adds up the increments of writers who do not know of one another', async () => {
+      const { store } = under()
+      const row = newWorkPackage(store.allocateId('workPackages'), { spentMinutes: 5 })
+      await store.commit(writeSet({ mutations: [{ op: 'insert', table: 'workPackages', row }] }))
+      const add = (id: number, by: number) =>
+        store.commit(
+          writeSet({ mutations: [{ op: 'increment', table: 'workPackages', id, column: 'spentMinutes', by }] }),
+        )
+      await Promise.all([...Array.from({ length: 40 }, () => add(row.id, 3)), add(row.id, -20), add(999, 1)])
+      expect(await store.get('workPackages', row.id)).toEqual({ ...row, spentMinutes: 105 })
+      expect(await store.get('workPackages', 999)).toBeUndefined()
+    })
+
     it('keeps the good sets of a group when others of it fail', async () => {
       const { store, handed } = under()
       const failing = writeSet({ expect: [{ kind: 'row', table: 'users', id: 999, values: {} }], events: [newEvent()] })

@@ -60,6 +60,7 @@ export function newWorkPackage(id: number, parts: Partial<WorkPackageRecord> = {
     estimatedMinutes: null,
     remainingMinutes: null,
     percentageDone: null,
+    spentMinutes: 0,
     scheduleManually: false,
     ignoreNonWorkingDays: false,
     lockVersion: 0,

@@ -1,9 +1,11 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { RecordOf, TableName } from '../../storage/tables.ts'
+import type { RecordOf } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findProject, findRow } from '../v3/find.ts'
+import { timeEntryUnchanged } from './expectations.ts'
+import { spentChanges } from './spent-time.ts'
 import { unavailableStore } from './write.ts'
 
 /**
@@ -22,7 +24,7 @@ const DONE: Deleted = ok(undefined)
 export async function deleteTimeEntry(context: ApiContext, id: string): Promise<Deleted> {
   const found = await findRow(context.store, 'timeEntries', id)
   if (!found.ok) return found
-  return removePiece(context, 'timeEntries', [found.value])
+  return removeAll(timeEntries(context, 'id'), found.value.id)
 }
 
 export async function deleteWorkPackage(context: ApiContext, id: string): Promise<Deleted> {
@@ -40,9 +42,9 @@ async function removeProject(context: ApiContext, id: number): Promise<Deleted> 
   const project = await context.store.get('projects', id)
   if (!project) return DONE
   const removed = await removeRow(context, 'projects', id, [
-    { table: 'projects', column: 'parentId', remove: (row) => removeProject(context, row) },
-    { table: 'workPackages', column: 'projectId', remove: (row) => removeWorkPackage(context, row) },
-    { table: 'timeEntries', column: 'projectId' },
+    dependents(context, 'projects', 'parentId', removeProject),
+    dependents(context, 'workPackages', 'projectId', removeWorkPackage),
+    timeEntries(context, 'projectId'),
   ])
   if (removed.ok) context.onProjectsChanged?.([String(id), project.identifier])
   return removed
@@ -50,69 +52,80 @@ async function removeProject(context: ApiContext, id: number): Promise<Deleted> 
 
 function removeWorkPackage(context: ApiContext, id: number): Promise<Deleted> {
   return removeRow(context, 'workPackages', id, [
-    { table: 'workPackages', column: 'parentId', remove: (row) => removeWorkPackage(context, row) },
-    { table: 'timeEntries', column: 'workPackageId' },
+    dependents(context, 'workPackages', 'parentId', removeWorkPackage),
+    timeEntries(context, 'workPackageId'),
   ])
 }
 
-type Dependents = {
-  [T in TableName]: {
-    readonly table: T
-    readonly column: keyof RecordOf<T> & string
-    /** How one of them is removed when it has dependents of its own; without it they go in pieces. */
-    readonly remove?: (id: number) => Promise<Deleted>
-  }
-}[TableName]
+/** Rows that refer to one about to be deleted. */
+interface Dependents {
+  readonly none: (id: number) => Expectation
+  /** Removes some of them; undefined when none is left. */
+  readonly removeSome: (id: number) => Promise<Deleted | undefined>
+}
 
 async function removeRow(
   context: ApiContext,
   table: 'projects' | 'workPackages',
   id: number,
-  dependents: readonly Dependents[],
+  all: readonly Dependents[],
 ): Promise<Deleted> {
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
-    for (const dependent of dependents) {
-      const removed = await removeDependents(context, dependent, id)
+    for (const some of all) {
+      const removed = await removeAll(some, id)
       if (!removed.ok) return removed
     }
-    const alone = dependents.map(
-      ({ table: of, column }) => ({ kind: 'absent', table: of, column, value: id }) as Expectation,
-    )
-    const committed = await commit(context, [{ op: 'delete', table, id }], alone)
+    const expect = all.map(({ none }) => none(id))
+    const committed = await commit(context, [{ op: 'delete', table, id }], expect)
     if (committed !== 'conflict') return committed
   }
   return fail(apiError('UpdateConflict'))
 }
 
-async function removeDependents(
-  context: ApiContext,
-  { table, column, remove }: Dependents,
-  id: number,
-): Promise<Deleted> {
+async function removeAll({ removeSome }: Dependents, id: number): Promise<Deleted> {
   for (;;) {
-    const where = [{ column: column as 'id', comparison: '=', value: id }] as const
-    const { rows } = await context.store.list(table, { where, orderBy: [], limit: PIECE, offset: 0 })
-    if (rows.length === 0) return DONE
-    const removed = remove ? await removeEach(rows, remove) : await removePiece(context, table, rows)
-    if (!removed.ok) return removed
+    const removed = await removeSome(id)
+    if (!removed?.ok) return removed ?? DONE
   }
 }
 
-async function removeEach(rows: readonly { id: number }[], remove: (id: number) => Promise<Deleted>): Promise<Deleted> {
-  for (const row of rows) {
-    const removed = await remove(row.id)
-    if (!removed.ok) return removed
+/** Dependents with dependents of their own: one by one. */
+function dependents<T extends 'projects' | 'workPackages'>(
+  context: ApiContext,
+  table: T,
+  column: keyof RecordOf<T> & string,
+  remove: (context: ApiContext, id: number) => Promise<Deleted>,
+): Dependents {
+  return {
+    none: (id) => ({ kind: 'absent', table, column, value: id }) as Expectation,
+    async removeSome(id) {
+      const where = [{ column, comparison: '=', value: id }] as const
+      const { rows } = await context.store.list(table, { where, orderBy: [], limit: PIECE, offset: 0 })
+      for (const row of rows) {
+        const removed = await remove(context, row.id)
+        if (!removed.ok) return removed
+      }
+      return rows.length > 0 ? DONE : undefined
+    },
   }
-  return DONE
 }
 
-async function removePiece(context: ApiContext, table: TableName, rows: readonly { id: number }[]): Promise<Deleted> {
-  const committed = await commit(
-    context,
-    rows.map((row) => ({ op: 'delete', table, id: row.id })),
-    [],
-  )
-  return committed === 'conflict' ? DONE : committed
+/** Time entries go in pieces, each with the time it takes off the work packages, on condition that no entry changed meanwhile. */
+function timeEntries(context: ApiContext, column: 'id' | 'projectId' | 'workPackageId'): Dependents {
+  return {
+    none: (id) => ({ kind: 'absent', table: 'timeEntries', column, value: id }),
+    async removeSome(id) {
+      const where = [{ column, comparison: '=', value: id }] as const
+      const { rows } = await context.store.list('timeEntries', { where, orderBy: [], limit: PIECE, offset: 0 })
+      if (rows.length === 0) return undefined
+      const mutations = rows.flatMap((row): Mutation[] => [
+        { op: 'delete', table: 'timeEntries', id: row.id },
+        ...spentChanges(undefined, row),
+      ])
+      const committed = await commit(context, mutations, rows.map(timeEntryUnchanged))
+      return committed === 'conflict' ? DONE : committed
+    },
+  }
 }
 
 async function commit(

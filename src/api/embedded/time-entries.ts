@@ -9,6 +9,7 @@ import { renderTimeEntry, type TimeEntryView } from '../v3/representers/time-ent
 import { boolean, checkReadOnly, date, formattable, minutes, parseProperties, readBody } from './body.ts'
 import { reference, violation, type Parsed, type RequestBody } from './body.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { spentChanges } from './spent-time.ts'
 import { changedColumns, failure, write, type WritePlan } from './write.ts'
 
 const COMMENT_MAX = 1000
@@ -114,11 +115,9 @@ function columnsOf({ fields: { hours, spentOn, ...fields } }: Input): Partial<Ti
 /** The work package's time as it will be, this entry counted; entries being logged by others just now may be missing. */
 function withOwnTime(view: TimeEntryView, current: TimeEntryRecord | undefined): TimeEntryView {
   const { workPackage, record } = view
-  const counted = current?.workPackageId === record.workPackageId ? (current.minutes ?? 0) : 0
-  return {
-    ...view,
-    workPackage: { ...workPackage, spentMinutes: workPackage.spentMinutes - counted + (record.minutes ?? 0) },
-  }
+  const by = spentChanges(record, current).find((change) => change.id === record.workPackageId)?.by ?? 0
+  const counted = { ...workPackage.record, spentMinutes: workPackage.record.spentMinutes + by }
+  return { ...view, workPackage: { ...workPackage, record: counted } }
 }
 
 function shownBefore(view: TimeEntryView, current: TimeEntryRecord) {
@@ -126,11 +125,13 @@ function shownBefore(view: TimeEntryView, current: TimeEntryRecord) {
 }
 
 function mutationsOf({ clock }: ApiContext, record: TimeEntryRecord, current: TimeEntryRecord | undefined): Mutation[] {
-  if (!current) return [{ op: 'insert', table: 'timeEntries', row: record }]
+  const spent = spentChanges(record, current)
+  if (!current) return [{ op: 'insert', table: 'timeEntries', row: record }, ...spent]
   if (Object.keys(changedColumns(current, record)).length === 0) return []
   record.revision = current.revision + 1
   record.updatedAt = clock.now()
-  return [{ op: 'update', table: 'timeEntries', id: record.id, changes: changedColumns(current, record) }]
+  const changes = changedColumns(current, record)
+  return [{ op: 'update', table: 'timeEntries', id: record.id, changes }, ...spent]
 }
 
 async function resolveLinks(

@@ -75,6 +75,7 @@ async function newWorkPackage({ store, clock }: ApiContext, viewer: Viewer, id: 
     estimatedMinutes: null,
     remainingMinutes: null,
     percentageDone: null,
+    spentMinutes: 0,
     scheduleManually: true,
     ignoreNonWorkingDays: false,
     lockVersion: 0,

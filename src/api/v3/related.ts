@@ -93,15 +93,11 @@ export async function loadWorkPackages(
 ): Promise<WorkPackageView[]> {
   const { isNew = false } = options
   const fetched = fetchRows(store)
-  const [children, spent] = await Promise.all([
+  const [children] = await Promise.all([
     isNew ? new Map<number, WorkPackageRecord[]>() : loadChildren(store, records),
-    isNew ? [] : Promise.all(records.map((record) => loadSpentMinutes(store, record.id))),
     needWorkPackageRows(fetched, records),
   ])
-  const views = records.map((record, index) => {
-    const own = assemble(fetched, record)
-    return own && { ...own, children: children.get(record.id) ?? [], spentMinutes: spent[index] ?? 0 }
-  })
+  const views = records.map((record) => assemble(fetched, record, children.get(record.id) ?? []))
   return present(views)
 }
 
@@ -134,7 +130,8 @@ async function needWorkPackageRows(fetched: Fetched, records: readonly WorkPacka
 function assemble(
   fetched: Fetched,
   record: WorkPackageRecord,
-): Omit<WorkPackageView, 'children' | 'spentMinutes'> | undefined {
+  children: readonly WorkPackageRecord[],
+): WorkPackageView | undefined {
   const project = fetched.get('projects', record.projectId)
   const type = fetched.get('types', record.typeId)
   const status = fetched.get('statuses', record.statusId)
@@ -152,6 +149,7 @@ function assemble(
     assignee: fetched.get('users', record.assigneeId),
     responsible: fetched.get('users', record.responsibleId),
     ancestors: ancestorsOf(fetched, 'workPackages', record),
+    children,
     parent: undefined,
   }
 }
@@ -174,10 +172,6 @@ async function loadChildren(
     else children.set(row.parentId ?? 0, [row])
   }
   return children
-}
-
-function loadSpentMinutes(store: RecordReader, workPackageId: number): Promise<number> {
-  return store.sum('timeEntries', 'minutes', [{ column: 'workPackageId', comparison: '=', value: workPackageId }])
 }
 
 /** One work package, with what only embedded twins show. */

@@ -55,6 +55,7 @@ export function applyMutations(prepare: Prepare, cells: readonly Cell[]): void {
     const op = cells[at]
     if (op === 'insert') at = applyInsert(prepare, cells, at + 1)
     else if (op === 'update') at = applyUpdate(prepare, cells, at + 1)
+    else if (op === 'increment') at = applyIncrement(prepare, cells, at + 1)
     else at = applyDelete(prepare, cells, at + 1)
   }
 }
@@ -73,6 +74,13 @@ function applyUpdate(prepare: Prepare, cells: readonly Cell[], at: number): numb
     prepare(sql).run(...values, id)
   }
   return next
+}
+
+function applyIncrement(prepare: Prepare, cells: readonly Cell[], at: number): number {
+  const table = tableName(cells[at])
+  const { sql } = columnOf(table, String(cells[at + 2]))
+  prepare(`UPDATE "${table}" SET ${sql} = ${sql} + ? WHERE id = ?`).run(Number(cells[at + 3]), Number(cells[at + 1]))
+  return at + 4
 }
 
 function applyDelete(prepare: Prepare, cells: readonly Cell[], at: number): number {

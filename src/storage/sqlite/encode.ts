@@ -33,7 +33,7 @@ function encodeExpectation(into: Cell[], expectation: Expectation): void {
   pushChanges(into, expectation.table, expectation.values)
 }
 
-/** insert: table, values in the order of TABLES. update: table, id, count, columns, values. delete: table, id. */
+/** insert: table, values in the order of TABLES. update: table, id, count, columns, values. increment: table, id, column, by. delete: table, id. */
 function encodeMutation(into: Cell[], mutation: Mutation): void {
   into.push(mutation.op, mutation.table)
   if (mutation.op === 'insert') {
@@ -43,6 +43,7 @@ function encodeMutation(into: Cell[], mutation: Mutation): void {
   }
   into.push(mutation.id)
   if (mutation.op === 'update') pushChanges(into, mutation.table, mutation.changes)
+  if (mutation.op === 'increment') into.push(columnOf(mutation.table, mutation.column).name, mutation.by)
 }
 
 function pushChanges(into: Cell[], table: string, changes: Readonly<Record<string, Value>>): void {

@@ -15,8 +15,8 @@ export function projectJson(memo: JsonMemo, view: ProjectView, viewer: Viewer, e
 }
 
 function workPackageSources(view: WorkPackageView): unknown[] {
-  const { project, type, status, priority, author, assignee, responsible, parent, spentMinutes } = view
-  const related = [project, type, status, priority, author, assignee, responsible, spentMinutes]
+  const { project, type, status, priority, author, assignee, responsible, parent } = view
+  const related = [project, type, status, priority, author, assignee, responsible]
   const chains = [view.projectAncestors, view.ancestors, view.children]
   return [
     ...related,

@@ -28,7 +28,6 @@ export interface WorkPackageView {
   /** From the root down to the parent. */
   readonly ancestors: readonly WorkPackageRecord[]
   readonly children: readonly WorkPackageRecord[]
-  readonly spentMinutes: number
   /** The parent as its embedded twin shows it; loaded only where twins are shown. */
   readonly parent: WorkPackageView | undefined
 }
@@ -55,7 +54,7 @@ export function renderWorkPackage(view: WorkPackageView, viewer: Viewer, embed: 
     derivedRemainingTime: null,
     ...(!type.isMilestone && { duration: workPackageDuration(record) }),
     ignoreNonWorkingDays: record.ignoreNonWorkingDays,
-    spentTime: duration(view.spentMinutes),
+    spentTime: duration(record.spentMinutes),
     percentageDone: record.percentageDone,
     derivedPercentageDone: null,
     createdAt: dateTime(record.createdAt),
