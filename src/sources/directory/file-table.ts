@@ -6,8 +6,8 @@ import { KeyQueue } from '../../base/key-queue.ts'
 import { assert } from '../../base/assert.ts'
 import { planBatch } from './batch.ts'
 import { asFailing, asFailingRead, asRead, observe, SETTLE_MS, type FileRecord } from './file-state.ts'
-import { lookAt, readUnchanged, type Failure, type FoundFile, type Look } from './files.ts'
-import { answers, inParallel, parentOf } from './scan.ts'
+import { lookAt, readUnchanged, type Asking, type Failure, type FoundFile, type Look } from './files.ts'
+import { answers, inParallel, inSlices, parentOf } from './scan.ts'
 
 /** What settled together. Paths are relative to the root, with slashes. */
 export interface TreeBatch<T> {
@@ -34,6 +34,8 @@ export interface FileTableOptions<T> {
 /** How long the first batch waits for files that are being written just then. */
 const FIRST_PATIENCE_MS = 1_000
 const READS_AT_ONCE = 16
+/** More files than this in one batch are asked for directly. */
+const MANY = 64
 /** In the queue of touched files: none, only look at what is due. */
 const NOTHING = ''
 const SILENT_DIRECTORY: Failure = { code: 'Unreadable', reason: 'its directory does not answer', hint: '' }
@@ -181,20 +183,22 @@ export class FileTable<T> {
   async #apply(paths: readonly string[]): Promise<void> {
     const drafts = new Map<string, Draft<T>>()
     const memo = new Map<string, Promise<boolean>>()
-    await inParallel(READS_AT_ONCE, paths, async (path) => {
+    const asking = paths.length > MANY ? 'direct' : 'pooled'
+    const work = async (path: string) => {
       const planned = this.#records.get(path)
       if (!planned || this.#stopped) return
       const leaving = planned.look.kind === 'missing'
-      drafts.set(path, leaving ? await this.#confirmGone(path, planned, memo) : await this.#read(path, planned))
-    })
+      drafts.set(path, leaving ? await this.#confirmGone(path, planned, memo) : await this.#read(path, planned, asking))
+    }
+    await (asking === 'direct' ? inSlices(paths, work) : inParallel(READS_AT_ONCE, paths, work))
     if (!this.#stopped) this.#commit(drafts)
   }
 
-  async #read(path: string, planned: FileRecord): Promise<Draft<T>> {
+  async #read(path: string, planned: FileRecord, asking: Asking): Promise<Draft<T>> {
     const { look } = planned
     if (look.kind === 'failed') return { planned, next: asFailing(planned, look.failure) }
     assert(look.kind === 'file', 'only what is there is read')
-    const outcome = await readUnchanged(planned.actual, look.identity)
+    const outcome = await readUnchanged(planned.actual, look.identity, asking)
     if (outcome.kind === 'failed') return { planned, next: asFailingRead(planned, outcome.failure) }
     if (outcome.kind === 'changed') return { planned, next: this.#again(planned, outcome.look) }
     const digest = hash('sha256', outcome.bytes, 'base64')

@@ -1,6 +1,7 @@
 import { readdir, stat, type Dirent } from 'node:fs'
 import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { fail, ok, type Result } from '../../base/result.ts'
 import { failureOf, isAbsence, lookAt, type Failure, type FoundFile } from './files.ts'
@@ -48,7 +49,7 @@ export interface ScanOutcome {
   readonly truncated: boolean
 }
 
-const LOOKS_AT_ONCE = 32
+const SLICE = 64
 const MOUNT_TRIES = 5
 
 export async function scanTree(
@@ -128,10 +129,10 @@ class Scan implements ScanOutcome {
       else if (entry.isDirectory()) this.#queue.push(child)
       else if (entry.isSymbolicLink() && (await isDirectory(join(this.#root, child)))) this.#links.push(child)
     }
-    await inParallel(LOOKS_AT_ONCE, looks, async (child) => {
+    await inSlices(looks, async (child) => {
       if (this.#events.stopped()) return
       const actual = join(this.#root, child)
-      this.#found({ path: child, look: await lookAt(actual), actual })
+      this.#found({ path: child, look: await lookAt(actual, 'direct'), actual })
     })
   }
 
@@ -203,6 +204,14 @@ async function list(path: string): Promise<Result<Dirent[], DirectoryError>> {
     return ok(await readdirAt(path, { withFileTypes: true }))
   } catch (thrown) {
     return directoryError(thrown)
+  }
+}
+
+/** Runs `work` over all items one after the other, letting others run in between. Rejects only if `work` does. */
+export async function inSlices<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (const [index, item] of items.entries()) {
+    if (index % SLICE === SLICE - 1) await nextTurn()
+    await work(item)
   }
 }
 
