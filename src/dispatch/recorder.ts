@@ -99,7 +99,7 @@ export class Recorder {
       return
     }
     this.#writing = 0
-    this.#options.settle(group)
     this.#options.onRecorded(write)
+    this.#options.settle(group)
   }
 }

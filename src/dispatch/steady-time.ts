@@ -21,7 +21,8 @@ export function createSteadyTime(clock: Clock): SteadyTime {
 
   function steady(wall: number): number {
     const elapsed = clock.elapsed()
-    const expected = wallStart + elapsed - elapsedStart
+    // Whole milliseconds, as the wall clock gives and the store takes.
+    const expected = Math.round(wallStart + elapsed - elapsedStart)
     if (Math.abs(wall - expected) > STEP_MS) return expected
     // Small corrections are what keeps a clock right: go along.
     wallStart = wall

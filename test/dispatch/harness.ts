@@ -151,8 +151,11 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
       allowAddresses: ['127.0.0.0/8'],
       ownListeners: () => [],
       onHealth: (names) => void healthCalls.push(...names),
-      onRecorded: () => (recorded += 1),
       ...given.options,
+      onRecorded(write) {
+        recorded += 1
+        given.options?.onRecorded?.(write)
+      },
     })
     await dispatcher.start()
     return { store, dispatcher }

@@ -1,0 +1,276 @@
+import { expect, it } from 'vitest'
+import { toError } from '../../src/base/errors.ts'
+import type { Random } from '../../src/base/random.ts'
+import { ORDERINGS, type Ordering } from '../../src/resources/vocabulary.ts'
+import type { ProgrammedWebhook } from '../../src/routing/snapshot.ts'
+import { parseDeliveryId } from '../../src/storage/delivery-id.ts'
+import type { DispatchWrite } from '../../src/storage/records.ts'
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
+import { createWorkbench, pass, seededRandom, webhook, type Workbench } from './harness.ts'
+import { createScriptedSender, type Behaviour, type ScriptedSender, type SentRequest } from './scripted-sender.ts'
+
+const STEPS = 120
+const NAMES = ['alpha', 'beta', 'gamma', 'delta']
+const PROJECTS = 3
+const HOUR = 3_600_000
+
+/** One webhook as the simulation wants it to be. */
+interface Wish {
+  present: boolean
+  enabled: boolean
+  held: boolean
+  ordering: Ordering
+  generation: number
+  resumeAt: number
+  behaviour: Behaviour | 'any'
+}
+
+/** One delivery as the simulation saw it. */
+interface Track {
+  readonly webhook: string
+  readonly projectId: number
+  readonly eventId: string
+  readonly occurredAt: number
+  final: boolean
+  /** Requests that were answered, whatever with. */
+  answered: number
+  succeeded: boolean
+  inFlight: boolean
+}
+
+class Simulation {
+  readonly random: Random
+  readonly clock: FakeClock = createFakeClock()
+  readonly sender: ScriptedSender
+  readonly wishes = new Map<string, Wish>()
+  readonly tracks: Track[] = []
+  readonly bySeq = new Map<number, Track>()
+  bench!: Workbench // set by the test before anything else
+  broken: Error | undefined
+  current = new Map<string, ProgrammedWebhook>()
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed)
+    this.sender = createScriptedSender(() => this.clock.now())
+    this.sender.behave = (request) => {
+      try {
+        return this.check(request)
+      } catch (thrown) {
+        // Told at the next step: the dispatcher is not to blame for what its endpoint throws.
+        this.broken ??= toError(thrown)
+        return 204
+      }
+    }
+    for (const name of NAMES) {
+      this.wishes.set(name, {
+        ...{ present: true, enabled: true, held: false, generation: 1, resumeAt: 0, behaviour: 204 },
+        ordering: this.pick(ORDERINGS),
+      })
+    }
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[Math.floor(this.random.fraction() * choices.length)] as T
+  }
+
+  wish(): [string, Wish] {
+    const name = this.pick(NAMES)
+    return [name, this.wishes.get(name) as Wish]
+  }
+
+  publish(): void {
+    const hooks = [...this.wishes].filter(([, wish]) => wish.present).map(([name, wish]) => hookOf(name, wish))
+    this.current = new Map(hooks.map((hook) => [hook.name, hook]))
+    this.bench.snapshots.publish(hooks)
+  }
+
+  /** What must hold whenever a request leaves; answers with what the endpoint does. */
+  check(request: SentRequest): Behaviour {
+    const name = new URL(request.url).pathname.slice(1)
+    const hook = this.current.get(name)
+    expect(hook?.spec.enabled, 'nothing is sent for a webhook that is deleted or disabled').toBe(true)
+    expect(hook?.credentials, 'nothing is sent while a Secret is missing').toBeDefined()
+    expect(request.header('webhook-signature'), 'nothing is sent unsigned').toBeDefined()
+    const eventId = request.header('webhook-id')
+    const track = this.tracks.find((candidate) => candidate.webhook === name && candidate.eventId === eventId)
+    if (!track || !hook) throw new Error(`an unknown delivery was sent: ${name} ${eventId}`)
+    this.bySeq.set(parseDeliveryId(request.header('x-nepenthes-delivery') ?? '') ?? -1, track)
+    expect(track.final, 'what has ended is not sent again').toBe(false)
+    expect(track.inFlight, 'a delivery is sent once at a time').toBe(false)
+    expect(request.header('x-nepenthes-attempt')).toBe(String(track.answered + 1))
+    this.#checkOrder(track, hook.spec.ordering)
+    return this.#answer(track, this.wishes.get(name) as Wish)
+  }
+
+  #checkOrder(track: Track, ordering: Ordering): void {
+    if (ordering === 'None') return
+    const before = this.tracks
+      .slice(0, this.tracks.indexOf(track))
+      .filter((earlier) => earlier.webhook === track.webhook)
+    const line = ordering === 'Strict' ? before : before.filter((earlier) => earlier.projectId === track.projectId)
+    expect(
+      line.filter((earlier) => !earlier.final && !this.#overdue(earlier)).map((earlier) => earlier.eventId),
+      'a line keeps its order',
+    ).toEqual([])
+  }
+
+  /** Past its deadline a delivery is never sent again, whether or not its end is on disk yet. */
+  #overdue(track: Track): boolean {
+    return this.clock.now() > track.occurredAt + 96 * HOUR
+  }
+
+  #answer(track: Track, wish: Wish): Behaviour {
+    const any: readonly Behaviour[] = [
+      204,
+      204,
+      500,
+      404,
+      503,
+      'hang',
+      { outcome: 'timeout', statusCode: null, message: 'late' },
+    ]
+    const behaviour = wish.behaviour === 'any' ? this.pick(any) : wish.behaviour
+    if (behaviour === 'blocked') return behaviour
+    if (behaviour === 'hang') track.inFlight = true
+    else this.#answered(track, behaviour)
+    return behaviour
+  }
+
+  #answered(track: Track, behaviour: Behaviour): void {
+    track.answered += 1
+    track.succeeded ||= behaviour === 204
+  }
+
+  release(behaviour: 204 | 500): void {
+    for (const track of this.tracks.filter((candidate) => candidate.inFlight)) {
+      track.inFlight = false
+      this.#answered(track, behaviour)
+    }
+    this.sender.release(behaviour)
+  }
+
+  recorded(write: DispatchWrite): void {
+    for (const { seq, state } of write.deliveries) {
+      const track = this.bySeq.get(seq)
+      if (track && state !== 'pending') track.final = true
+    }
+  }
+
+  async emit(): Promise<void> {
+    const webhooks = NAMES.filter((name) => this.wishes.get(name)?.present && this.random.fraction() < 0.6)
+    const projectId = Math.floor(this.random.fraction() * PROJECTS)
+    const eventId = `evt_${this.tracks.length}`
+    for (const name of webhooks) {
+      this.tracks.push({
+        webhook: name,
+        projectId,
+        eventId,
+        occurredAt: this.clock.now(),
+        final: false,
+        answered: 0,
+        succeeded: false,
+        inFlight: false,
+      })
+    }
+    await this.bench.emit(webhooks, { id: eventId, projectId })
+    await this.learn()
+  }
+
+  /** Learns seqs, and which deliveries ended without a request: cancelled ones are told by nobody else. */
+  async learn(): Promise<void> {
+    for (const name of NAMES) {
+      const rows = await this.bench.deliveries(name)
+      const tracks = this.tracks.filter((track) => track.webhook === name)
+      for (const row of rows) {
+        const track = tracks.find((candidate) => candidate.eventId === row.eventId)
+        if (!track) continue
+        this.bySeq.set(row.seq, track)
+        if (row.state === 'cancelled') track.final = true
+      }
+    }
+  }
+
+  async restart(): Promise<void> {
+    // What hangs is given up by the stop, as if it had never been sent.
+    for (const track of this.tracks) track.inFlight = false
+    await this.bench.restart()
+  }
+
+  async step(): Promise<void> {
+    const [, wish] = this.wish()
+    const moves: readonly (() => void | Promise<void>)[] = [
+      ...Array.from({ length: 6 }, () => () => this.emit()),
+      () => void (wish.behaviour = this.pick([204, 204, 'any', 'any', 500, 410, 'blocked', 'hang', 429])),
+      () => void (wish.enabled = !wish.enabled),
+      () => void (wish.held = !wish.held),
+      () => void (wish.present = !wish.present),
+      () => void (wish.ordering = this.pick(ORDERINGS)),
+      () => void (wish.resumeAt += 1),
+      () => this.release(this.pick([204, 500])),
+      () => this.clock.step(this.pick([-1, 1]) * Math.round(this.random.fraction() * 48 * HOUR)),
+      () => this.restart(),
+    ]
+    const move = this.pick(moves)
+    await this.learn()
+    await move()
+    if (JSON.stringify(hookOf('x', wish).spec) !== JSON.stringify(this.current.get('x')?.spec)) wish.generation += 1
+    this.publish()
+    const wait = this.pick([0, 1000, 10_000, 10 * 60_000, HOUR, 12 * HOUR])
+    await pass(this.bench, this.clock, Math.round(this.random.fraction() * wait))
+    await this.learn()
+    if (this.broken) throw this.broken
+  }
+
+  /** Everything is well again and stays so: whatever pends must come to an end. */
+  async recover(): Promise<void> {
+    for (const wish of this.wishes.values())
+      Object.assign(wish, { behaviour: 204, enabled: true, held: false, present: true })
+    for (const wish of this.wishes.values()) wish.generation += 1
+    this.publish()
+    this.release(204)
+    await pass(this.bench, this.clock, 5 * 24 * HOUR)
+  }
+
+  async verify(): Promise<void> {
+    if (this.broken) throw this.broken
+    const rows = (await Promise.all(NAMES.map((name) => this.bench.deliveries(name)))).flat()
+    expect(rows).toHaveLength(this.tracks.length)
+    expect(rows.filter((row) => row.state === 'pending').map((row) => `${row.webhook} ${row.eventId}`)).toEqual([])
+    for (const row of rows) {
+      const track = this.bySeq.get(row.seq)
+      expect(row.attempts, `one attempt is one request: ${row.eventId}`).toBe(track?.answered)
+      if (row.state === 'delivered') expect(track?.succeeded).toBe(true)
+      else expect(row.lastFailure).not.toBe('')
+    }
+    expect([this.bench.dispatcher.pending, this.bench.dispatcher.inFlight]).toEqual([0, 0])
+  }
+}
+
+function hookOf(name: string, wish: Wish): ProgrammedWebhook {
+  return webhook(`https://receiver.example/${name}`, {
+    name,
+    generation: wish.generation,
+    resumeAt: String(wish.resumeAt),
+    spec: { enabled: wish.enabled, delivery: { ordering: wish.ordering } },
+    ...(wish.held
+      ? { hold: { reason: 'SecretNotFound', message: 'a Secret was not found' } }
+      : { credentials: { signing: ['a secret of enough bytes'] } }),
+  })
+}
+
+const SEEDS = [1, 2, 3, 4, 5, 6, Math.floor(Math.random() * 1e9)]
+
+it.each(SEEDS)('a seeded run of endpoints, configuration, clock and restarts keeps every promise: %i', async (seed) => {
+  const simulation = new Simulation(seed)
+  const { clock, sender } = simulation
+  simulation.bench = await createWorkbench({
+    clock,
+    seed,
+    options: { sender, onRecorded: (write) => simulation.recorded(write) },
+  })
+  simulation.publish()
+  for (let step = 0; step < STEPS; step += 1) await simulation.step()
+  await simulation.recover()
+  await simulation.verify()
+  await simulation.bench.close()
+})
