@@ -20,7 +20,8 @@ export interface ExpiryOptions {
 
 const PIECE = 200
 const LOOK_AT_MOST_MS = 3_600_000
-const LOOK_AT_LEAST_MS = 1000
+/** What is overdue still is in flight, and has an outcome within its time limit. */
+const LOOK_AGAIN_MS = 60_000
 
 /** Dead-letters what is past its deadline, whatever held it: sleeps until the oldest pending delivery's, an hour at the most. */
 export class Expiry {
@@ -53,7 +54,7 @@ export class Expiry {
     this.#timer?.cancel()
     this.#at = occurredAt + DEADLINE_MS
     const wait = this.#at - this.#options.time.deadline()
-    const bounded = Math.min(Math.max(wait, LOOK_AT_LEAST_MS), LOOK_AT_MOST_MS)
+    const bounded = wait < 0 ? LOOK_AGAIN_MS : Math.min(wait + 1, LOOK_AT_MOST_MS)
     this.#timer = this.#options.clock.after(bounded, () => this.#sweep())
   }
 
@@ -68,12 +69,18 @@ export class Expiry {
 
   async #expireDue(): Promise<void> {
     const { store, time, expire, recorded } = this.#options
-    for (let ended = PIECE; ended === PIECE && !this.#stopped;) {
-      const overdue = await store.pendingOlderThan(time.deadline() - DEADLINE_MS - 1, PIECE)
-      ended = overdue.filter((delivery) => expire(delivery)).length
-      if (ended > 0) await recorded()
+    for (;;) {
+      const occurredBy = time.deadline() - DEADLINE_MS - 1
+      const overdue = await store.pendingOlderThan(occurredBy, PIECE)
+      const [oldest] = await store.pendingOlderThan(Number.MAX_SAFE_INTEGER, 1)
+      // Where the clock was once set back the store's order of time has a fold, and the search by time may miss one in it.
+      const missed = oldest && oldest.occurredAt <= occurredBy && !overdue.some(({ seq }) => seq === oldest.seq)
+      const ended = [...overdue, ...(missed ? [oldest] : [])].filter((delivery) => expire(delivery)).length
+      if (ended === 0 || this.#stopped) {
+        if (oldest) this.note(oldest.occurredAt)
+        return
+      }
+      await recorded()
     }
-    const [oldest] = await store.pendingOlderThan(Number.MAX_SAFE_INTEGER, 1)
-    if (oldest) this.note(oldest.occurredAt)
   }
 }

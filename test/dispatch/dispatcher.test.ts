@@ -397,6 +397,32 @@ describe('isolation', () => {
   })
 })
 
+it('what waits costs nothing: no read, no timer but one, while a hundred dead endpoints hold their backlog', async () => {
+  const names = Array.from({ length: 100 }, (_, index) => `dead-${index}`)
+  let reads = 0
+  await start({
+    webhooks: names.map((name) => webhook(URL_A, { name })),
+    between: (store) => ({
+      ...store,
+      pendingDeliveries(...given) {
+        reads += 1
+        return store.pendingDeliveries(...given)
+      },
+    }),
+  })
+  sender.behave = () => 500
+  for (let index = 0; index < 20; index += 1) await bench.emit(names)
+  await go(20 * SECOND)
+  expect(bench.dispatcher.circuitsOpen).toBe(100)
+  const before = [reads, sender.requests.length]
+  for (let index = 0; index < 5; index += 1) await bench.emit(names)
+  await go(3 * SECOND)
+  expect([reads, sender.requests.length]).toEqual(before)
+  expect(bench.dispatcher.pending).toBe(2500)
+  // One for all lanes, one for the deadline.
+  expect(clock.timers).toBeLessThanOrEqual(2)
+})
+
 it('stop gives up what is in flight after the grace, and it is tried again with the same number', async () => {
   await start()
   sender.behave = () => 'hang'

@@ -12,7 +12,7 @@ import { compileRoutes } from '../../src/routing/route-table.ts'
 import type { Credentials, ProgrammedWebhook, Snapshot, SnapshotReader } from '../../src/routing/snapshot.ts'
 import type { DeliveryRecord, NewEvent, PendingDelivery } from '../../src/storage/records.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
-import type { Store } from '../../src/storage/store.ts'
+import type { DeliveryStore, Store } from '../../src/storage/store.ts'
 import type { FakeClock } from '../support/fake-clock.ts'
 
 /** A small seeded generator (mulberry32): the same seed, the same run. */
@@ -105,6 +105,8 @@ export interface BenchOptions {
   readonly complete?: boolean
   readonly clock?: Clock
   readonly seed?: number
+  /** Puts something between the dispatcher and the real store: to count, or to hold up. */
+  readonly between?: (store: DeliveryStore) => DeliveryStore
   readonly options?: Partial<DispatcherOptions>
 }
 
@@ -142,7 +144,7 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
   const open = async () => {
     const store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
     const dispatcher = createDispatcher({
-      store,
+      store: given.between?.(store) ?? store,
       snapshots,
       clock,
       random,

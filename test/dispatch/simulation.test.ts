@@ -258,7 +258,7 @@ function hookOf(name: string, wish: Wish): ProgrammedWebhook {
   })
 }
 
-const SEEDS = [1, 2, 3, 4, 5, 6, Math.floor(Math.random() * 1e9)]
+const SEEDS = [1, 3, 1085, Math.floor(Math.random() * 1e9)]
 
 it.each(SEEDS)('a seeded run of endpoints, configuration, clock and restarts keeps every promise: %i', async (seed) => {
   const simulation = new Simulation(seed)

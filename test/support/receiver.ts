@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 /** A request as the receiver got it. */
 export interface Received {
@@ -22,6 +22,8 @@ export interface Receiver {
   readonly url: string
   readonly port: number
   readonly requests: readonly Received[]
+  /** Open connections. */
+  readonly connections: number
   /** Answers each request from now on; by default 204. */
   answer: Answer | ((request: Received, index: number) => Answer)
   /** Resolves once `count` requests have come in all. */
@@ -33,9 +35,13 @@ export interface Receiver {
 export async function createReceiver(): Promise<Receiver> {
   const requests: Received[] = []
   const waiting = new Set<() => void>()
+  const sockets = new Set<Socket>()
   const receiver = {
     answer: 204 as Receiver['answer'],
     requests,
+    get connections() {
+      return sockets.size
+    },
     async received(count: number) {
       while (requests.length < count) await new Promise<void>((resolve) => waiting.add(resolve))
       return requests
@@ -64,6 +70,10 @@ export async function createReceiver(): Promise<Receiver> {
     })
   }
   const server = createServer(listener)
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return Object.assign(receiver, {
