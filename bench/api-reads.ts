@@ -23,6 +23,7 @@ import { createLog } from '../src/base/log.ts'
 import { systemRandom } from '../src/base/random.ts'
 import { effectiveApiSettings } from '../src/resources/api-settings.ts'
 import { compileRoutes } from '../src/routing/route-table.ts'
+import { keepReads } from '../src/storage/kept-reads.ts'
 import { openSqliteStore } from '../src/storage/sqlite/sqlite-store.ts'
 
 const TOKEN = `opapi-${'0'.repeat(64)}`
@@ -44,7 +45,7 @@ interface Ready {
 async function serve(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'nepenthes-bench-'))
   const log = createLog('error', (line) => process.stderr.write(line))
-  const store = await openSqliteStore({ directory, clock: systemClock, log })
+  const store = keepReads(await openSqliteStore({ directory, clock: systemClock, log }))
   await seed(store, systemClock, { adminToken: TOKEN })
   const snapshot = {
     version: 1,

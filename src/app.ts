@@ -22,6 +22,7 @@ import { createSnapshotPublisher } from './reconcile/publisher.ts'
 import { parseFile } from './resources/parse.ts'
 import { createDirectorySecrets } from './sources/directory/secrets.ts'
 import { createDirectorySource } from './sources/directory/source.ts'
+import { keepReads } from './storage/kept-reads.ts'
 import { openSqliteStore } from './storage/sqlite/sqlite-store.ts'
 import type { Store } from './storage/store.ts'
 
@@ -123,7 +124,7 @@ interface Shared {
 
 /** The store, with the administrator, the standard types and so on in it. */
 async function openStore(config: RunConfig, { clock, random, log }: Shared, releasers: Releasers): Promise<Store> {
-  const store = await openSqliteStore({ directory: config.dataDir, clock, log })
+  const store = keepReads(await openSqliteStore({ directory: config.dataDir, clock, log }))
   releasers.push(() => store.close())
   const apiToken = config.apiToken ?? (await keepToken(config.dataDir, 'api-token', () => generateToken(random)))
   const seeded = await seed(store, clock, { adminToken: apiToken.reveal() })

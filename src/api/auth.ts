@@ -54,8 +54,8 @@ async function authenticate(
   return fail({ message: WRONG, challenge: `${bearer}, error="invalid_token", error_description="${why}"` })
 }
 
-async function tokenUser({ credentials }: ApiContext, token: string | undefined): Promise<Viewer | undefined> {
-  return token === undefined || token === '' ? undefined : findTokenUser(credentials, token)
+async function tokenUser({ store }: ApiContext, token: string | undefined): Promise<Viewer | undefined> {
+  return token === undefined || token === '' ? undefined : findTokenUser(store, token)
 }
 
 /** The password of `apikey:<password>`; undefined for any other user. */

@@ -22,17 +22,10 @@ export interface ApiOptions {
   readonly version: string
   /** Called with the ids and identifiers, old and new, of projects created, changed or deleted, once that is durable. */
   readonly onProjectsChanged?: (idsAndIdentifiers: readonly string[]) => void
-  /**
-   * Whether nobody else writes to the store's tables (tokens aside) while the API runs: it may then keep what it has read. True
-   * for the embedded store, which one process owns; false is for a store that others share. Default: true.
-   */
-  readonly soleWriter?: boolean
 }
 
 /** What the parts of the API are given: the options, and what they share. */
 export interface ApiContext extends ApiOptions {
-  /** Reads past whatever is kept: who may ask is judged by what the store says now. */
-  readonly credentials: RecordReader
   readonly memo: JsonMemo
 }
 

@@ -1,6 +1,5 @@
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { BodyError } from './content-type.ts'
-import { keepReads } from './cached-store.ts'
 import type { ApiContext, ApiOptions } from './context.ts'
 import { createCors } from './cors.ts'
 import { docsRoutes } from './docs.ts'
@@ -17,8 +16,7 @@ const PARAM_MAX = 900
 
 /** The API as a server that does not listen yet: the caller decides where, tests inject. `close()` ends it. */
 export function createApi(options: ApiOptions): FastifyInstance {
-  const store = (options.soleWriter ?? true) ? keepReads(options.store) : options.store
-  const context: ApiContext = { ...options, store, credentials: options.store, memo: createJsonMemo() }
+  const context: ApiContext = { ...options, memo: createJsonMemo() }
   const cors = createCors(context.snapshots)
   const app = fastify({
     bodyLimit: BODY_MAX_BYTES,

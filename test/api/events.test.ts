@@ -4,7 +4,7 @@ import type { PendingDelivery } from '../../src/storage/records.ts'
 import type { ApiStore } from '../../src/api/context.ts'
 import type { CommitResult, WriteSet } from '../../src/storage/store.ts'
 import { EMBEDDED_EVENTS } from '../../src/resources/vocabulary.ts'
-import { href, openTestApi, type HookSpec, type Json, type TestApi } from './support.ts'
+import { href, openTestApi, overriding, type HookSpec, type Json, type TestApi } from './support.ts'
 
 const all: HookSpec = { name: 'all', events: [...EMBEDDED_EVENTS] }
 let open: TestApi | undefined
@@ -118,10 +118,9 @@ describe('deliveries', () => {
 
   it('none is stored, and no event either, when no webhook wants it', async () => {
     const seen: WriteSet[] = []
-    const { api, deliveries } = await withWebhooks([{ name: 'w', events: ['time_entry:created'] }], (store) => ({
-      ...store,
-      commit: (write) => (seen.push(write), store.commit(write)),
-    }))
+    const { api, deliveries } = await withWebhooks([{ name: 'w', events: ['time_entry:created'] }], (store) =>
+      overriding(store, { commit: (write) => (seen.push(write), store.commit(write)) }),
+    )
     await api.create('/api/v3/projects', { name: 'Demo' })
     expect(seen.map(({ events }) => events)).toEqual([[]])
     expect(deliveries).toEqual([])
@@ -129,10 +128,9 @@ describe('deliveries', () => {
 
   it('come in the same commit as the change', async () => {
     const seen: WriteSet[] = []
-    const { api } = await withWebhooks([all], (store) => ({
-      ...store,
-      commit: (write) => (seen.push(write), store.commit(write)),
-    }))
+    const { api } = await withWebhooks([all], (store) =>
+      overriding(store, { commit: (write) => (seen.push(write), store.commit(write)) }),
+    )
     await api.create('/api/v3/projects', { name: 'Demo' })
     expect(seen).toHaveLength(1)
     expect(seen[0]?.mutations).toHaveLength(1)
@@ -170,16 +168,16 @@ describe('a write that meets another', () => {
   /** Lets `before` run once, between the reads of the next write and its commit. */
   function interleaving() {
     const state: { before: (() => Promise<unknown>) | undefined; commits: number } = { before: undefined, commits: 0 }
-    const wrap = (store: ApiStore): ApiStore => ({
-      ...store,
-      async commit(write: WriteSet): Promise<CommitResult> {
-        const { before } = state
-        state.before = undefined
-        await before?.()
-        state.commits += 1
-        return store.commit(write)
-      },
-    })
+    const wrap = (store: ApiStore): ApiStore =>
+      overriding(store, {
+        async commit(write: WriteSet): Promise<CommitResult> {
+          const { before } = state
+          state.before = undefined
+          await before?.()
+          state.commits += 1
+          return store.commit(write)
+        },
+      })
     return { state, wrap }
   }
 
@@ -211,27 +209,24 @@ describe('a write that meets another', () => {
       expectation: { kind: 'row', table: 'projects', id: 1, values: {} },
     }
     let commits = 0
-    const { api } = await withWebhooks([all], (store) => ({
-      ...store,
-      commit: async () => ((commits += 1), conflict),
-    }))
+    const { api } = await withWebhooks([all], (store) =>
+      overriding(store, { commit: async () => ((commits += 1), conflict) }),
+    )
     const response = await api.call('POST', '/api/v3/projects', { name: 'Never' })
     expect([response.statusCode, commits]).toEqual([409, 5])
   })
 
   it('is told to come back when the store cannot write', async () => {
-    const { api } = await withWebhooks([all], (store) => ({
-      ...store,
-      commit: async () => ({ outcome: 'unavailable', reason: 'ENOSPC' }) as const,
-    }))
-    for (const response of [await api.call('POST', '/api/v3/projects', { name: 'Full' })]) {
-      expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '5'])
-      expect(response.json()).toEqual({
-        _type: 'Error',
-        errorIdentifier: 'urn:openproject-org:api:v3:errors:ServiceUnavailable',
-        message: 'The service cannot store changes just now. Try again later.',
-      })
-    }
+    const { api } = await withWebhooks([all], (store) =>
+      overriding(store, { commit: async () => ({ outcome: 'unavailable', reason: 'ENOSPC' }) }),
+    )
+    const response = await api.call('POST', '/api/v3/projects', { name: 'Full' })
+    expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '5'])
+    expect(response.json()).toEqual({
+      _type: 'Error',
+      errorIdentifier: 'urn:openproject-org:api:v3:errors:ServiceUnavailable',
+      message: 'The service cannot store changes just now. Try again later.',
+    })
     expect(api.logged.join()).toContain('ENOSPC')
   })
 

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ADMIN_TOKEN, openTestApi, type Json, type TestApi } from './support.ts'
+import { ADMIN_TOKEN, openTestApi, overriding, type Json, type TestApi } from './support.ts'
 
 const HAL = 'application/hal+json; charset=utf-8'
 let api: TestApi
@@ -304,7 +304,7 @@ describe('what goes wrong inside', () => {
     const broken = await openTestApi(
       {},
       {
-        wrap: (store) => ({ ...store, list: () => Promise.reject(new Error('the innermost secret')) }),
+        wrap: (store) => overriding(store, { list: () => Promise.reject(new Error('the innermost secret')) }),
       },
     )
     const response = await broken.call('GET', '/api/v3/projects')

@@ -12,6 +12,7 @@ import type { EventName } from '../../src/resources/vocabulary.ts'
 import { effectiveWebhook } from '../../src/resources/webhook.ts'
 import { compileRoutes } from '../../src/routing/route-table.ts'
 import type { ProgrammedWebhook, Snapshot } from '../../src/routing/snapshot.ts'
+import { keepReads } from '../../src/storage/kept-reads.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
@@ -101,7 +102,7 @@ export async function openTestApi(
   const clock = createFakeClock()
   const logged: string[] = []
   const log = createLog('warn', (line) => logged.push(line))
-  const store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
+  const store = keepReads(await openSqliteStore({ directory, clock, log, synchronous: 'OFF' }))
   const seeded = await seed(store, clock, { adminToken: ADMIN_TOKEN })
   if (!seeded.ok) throw new Error(seeded.error.reason)
   const held = { current: snapshotOf(settings, 1) }
@@ -154,3 +155,8 @@ export async function openTestApi(
 }
 
 export const href = (path: string) => ({ href: `/api/v3/${path}` })
+
+/** The same store with some of its functions replaced; the others are inherited, as the store's own layers are. */
+export function overriding(store: ApiStore, parts: Partial<ApiStore>): ApiStore {
+  return Object.assign(Object.create(store) as ApiStore, parts)
+}

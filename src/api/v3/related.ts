@@ -102,29 +102,17 @@ export async function loadWorkPackages(
 }
 
 async function needWorkPackageRows(fetched: Fetched, records: readonly WorkPackageRecord[]): Promise<void> {
-  const projectIds = records.map((record) => record.projectId)
+  const ids = (column: 'projectId' | 'typeId' | 'statusId' | 'priorityId') => records.map((record) => record[column])
+  const people = records.flatMap((record) => [record.authorId, record.assigneeId, record.responsibleId])
   await Promise.all([
-    fetched.need('projects', projectIds),
-    fetched.need(
-      'types',
-      records.map((record) => record.typeId),
-    ),
-    fetched.need(
-      'statuses',
-      records.map((record) => record.statusId),
-    ),
-    fetched.need(
-      'priorities',
-      records.map((record) => record.priorityId),
-    ),
-    fetched.need(
-      'users',
-      records.flatMap((record) => [record.authorId, record.assigneeId, record.responsibleId]),
-    ),
+    fetched.need('projects', ids('projectId')),
+    fetched.need('types', ids('typeId')),
+    fetched.need('statuses', ids('statusId')),
+    fetched.need('priorities', ids('priorityId')),
+    fetched.need('users', people),
     needAncestors(fetched, 'workPackages', records),
   ])
-  const projects = present(projectIds.map((id) => fetched.get('projects', id)))
-  await needAncestors(fetched, 'projects', projects)
+  await needAncestors(fetched, 'projects', present(records.map((record) => fetched.get('projects', record.projectId))))
 }
 
 function assemble(
@@ -193,16 +181,11 @@ export async function loadTimeEntries(
 ): Promise<TimeEntryView[]> {
   const fetched = fetchRows(store)
   const workPackageIds = [...new Set(records.map((record) => record.workPackageId))]
+  const [userIds, activityIds] = [records.map((record) => record.userId), records.map((record) => record.activityId)]
   await Promise.all([
     fetched.need('workPackages', workPackageIds),
-    fetched.need(
-      'users',
-      records.map((record) => record.userId),
-    ),
-    fetched.need(
-      'activities',
-      records.map((record) => record.activityId),
-    ),
+    fetched.need('users', userIds),
+    fetched.need('activities', activityIds),
   ])
   const rows = present(workPackageIds.map((id) => fetched.get('workPackages', id)))
   const views = new Map((await loadWorkPackages(store, rows)).map((view) => [view.record.id, view]))

@@ -1,0 +1,171 @@
+import type { ListQuery, Mutation, RecordReader, Store } from './store.ts'
+import type { RecordOf, TableName } from './tables.ts'
+
+/**
+ * A store that keeps what was read of the API's tables until a commit changes it. This is exact, not approximate, because every
+ * commit passes through here: a row that a commit is about to change is forgotten before the commit starts and read afresh
+ * until it has ended, and the lists of its table likewise. It is therefore only for a store that has no other writer, such as
+ * the embedded one, which one process owns.
+ *
+ * Lists, and rows found by a column, are kept as ids; their rows come from the rows kept. An increment changes rows, but who is
+ * listed where only if a list asks for the column, and such lists are not kept: so logging time, which increments all day,
+ * leaves the lists alone.
+ */
+
+/** Bounds of memory, for each table. What is larger than the usual is read again each time. */
+const ROWS_MAX = 2_000
+const LISTS_MAX = 200
+const LIST_ROWS_MAX = 100
+const TEXT_MAX = 4_096
+
+interface KeptList {
+  readonly ids: readonly number[]
+  readonly total: number
+}
+
+interface Kept {
+  readonly rows: Map<number, Promise<object | undefined>>
+  readonly lists: Map<string, KeptList>
+  /** Counts the beginnings and ends of changes, of all and of those that lists may notice: what is read across one is not kept. */
+  changes: number
+  listChanges: number
+  /** Commits under way that lists may notice, and how many of any kind touch each row. */
+  writing: number
+  readonly writingRows: Map<number, number>
+  /** Columns that were ever incremented, as they stand in a list's key. */
+  readonly incremented: Set<string>
+}
+
+/** The same store, its other abilities untouched. */
+export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store: S): S {
+  const tables = new Map<TableName, Kept>()
+  const keptOf = (table: TableName): Kept => {
+    const known = tables.get(table)
+    if (known) return known
+    const kept: Kept = {
+      ...{ rows: new Map(), lists: new Map(), writingRows: new Map(), incremented: new Set() },
+      ...{ changes: 0, listChanges: 0, writing: 0 },
+    }
+    tables.set(table, kept)
+    return kept
+  }
+  const get = <T extends TableName>(table: T, id: number) => {
+    const kept = keptOf(table)
+    const known = kept.rows.get(id)
+    if (known) return known as Promise<RecordOf<T> | undefined>
+    const read = store.get(table, id)
+    if (!kept.writingRows.has(id)) keepRow(kept, id, read)
+    return read
+  }
+  /** Reads a list, or what is kept of it. */
+  const through = async <T extends TableName>(table: T, key: string, read: () => Promise<Found<T>>) => {
+    const kept = keptOf(table)
+    const known = kept.lists.get(key)
+    if (known) {
+      const rows = await Promise.all(known.ids.map((id) => get(table, id)))
+      if (rows.every((row) => row !== undefined)) return { rows, total: known.total }
+    }
+    const { changes, listChanges } = kept
+    const found = await read()
+    if (kept.writing > 0 || kept.listChanges !== listChanges) return found
+    if (keepList(kept, key, found) && kept.changes === changes) for (const row of found.rows) keepListed(kept, row)
+    return found
+  }
+  const reads: RecordReader & Pick<Store, 'commit'> = {
+    get,
+    sum: (table, column, where) => store.sum(table, column, where),
+    list: <T extends TableName>(table: T, query: ListQuery<T>) =>
+      through(table, JSON.stringify(query), () => store.list(table, query)),
+    async find(table, column, value) {
+      const key = `find "${column}" ${JSON.stringify(value)}`
+      const { rows } = await through(table, key, async () => asList(await store.find(table, column, value)))
+      return rows[0]
+    },
+    async commit(write) {
+      const touched = write.mutations.map((mutation) => [keptOf(mutation.table), mutation] as const)
+      for (const [kept, mutation] of touched) beginWrite(kept, mutation)
+      try {
+        return await store.commit(write)
+      } finally {
+        for (const [kept, mutation] of touched) endWrite(kept, mutation)
+      }
+    },
+  }
+  // The rest is inherited: a copy would freeze what the store computes when asked.
+  return Object.assign(Object.create(store) as S, reads)
+}
+
+interface Found<T extends TableName> {
+  readonly rows: RecordOf<T>[]
+  readonly total: number
+}
+
+function asList<T extends TableName>(row: RecordOf<T> | undefined): Found<T> {
+  return row ? { rows: [row], total: 1 } : { rows: [], total: 0 }
+}
+
+function rowId(mutation: Mutation): number {
+  return mutation.op === 'insert' ? mutation.row.id : mutation.id
+}
+
+function beginWrite(kept: Kept, mutation: Mutation): void {
+  const id = rowId(mutation)
+  kept.rows.delete(id)
+  kept.writingRows.set(id, (kept.writingRows.get(id) ?? 0) + 1)
+  kept.changes += 1
+  if (mutation.op === 'increment' && kept.incremented.has(`"${mutation.column}"`)) return
+  if (mutation.op === 'increment') kept.incremented.add(`"${mutation.column}"`)
+  else kept.writing += 1
+  kept.lists.clear()
+  kept.listChanges += 1
+}
+
+function endWrite(kept: Kept, mutation: Mutation): void {
+  const id = rowId(mutation)
+  const left = (kept.writingRows.get(id) ?? 0) - 1
+  if (left > 0) kept.writingRows.set(id, left)
+  else kept.writingRows.delete(id)
+  kept.changes += 1
+  if (mutation.op === 'increment') return
+  kept.writing -= 1
+  kept.listChanges += 1
+}
+
+function keepRow(kept: Kept, id: number, read: Promise<object | undefined>): void {
+  keep(kept.rows, id, read, ROWS_MAX)
+  const drop = () => {
+    if (kept.rows.get(id) === read) kept.rows.delete(id)
+  }
+  // Also a read that fails is not kept; whoever asked for it gets the failure.
+  read.then((row) => (row !== undefined && isSmall(row) ? undefined : drop()), drop)
+}
+
+/** False when the list is not one to keep; what was sought and not found is not, or guesses would push out what is. */
+function keepList(
+  kept: Kept,
+  key: string,
+  { rows, total }: { rows: readonly { id: number }[]; total: number },
+): boolean {
+  if (rows.length === 0 && key.startsWith('find')) return false
+  const asksIncremented = [...kept.incremented].some((column) => key.includes(column))
+  if (rows.length > LIST_ROWS_MAX || key.length > TEXT_MAX || asksIncremented) return false
+  keep(kept.lists, key, { ids: rows.map((row) => row.id), total }, LISTS_MAX)
+  return true
+}
+
+function keepListed(kept: Kept, row: { id: number }): void {
+  if (!kept.rows.has(row.id) && !kept.writingRows.has(row.id)) keepRow(kept, row.id, Promise.resolve(row))
+}
+
+/** The oldest makes room. */
+function keep<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
+  if (map.size >= max) {
+    const oldest = map.keys().next()
+    if (!oldest.done) map.delete(oldest.value)
+  }
+  map.set(key, value)
+}
+
+function isSmall(row: object): boolean {
+  return Object.values(row).every((value) => typeof value !== 'string' || value.length <= TEXT_MAX)
+}

@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keepReads } from '../../src/storage/kept-reads.ts'
+import { createLog } from '../../src/base/log.ts'
+import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
+import type { ListQuery, Mutation, Store } from '../../src/storage/store.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
+import { newWorkPackage } from './samples.ts'
+
+let store: Store
+let directory: string
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'nepenthes-kept-'))
+  const log = createLog('silent', () => undefined)
+  store = await openSqliteStore({ directory, clock: createFakeClock(), log, synchronous: 'OFF' })
+})
+afterAll(async () => {
+  await store.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** Counts the reads that reach the store. */
+function counting() {
+  const reads = { find: 0, get: 0, list: 0 }
+  const under: Store = {
+    ...store,
+    find: (table, column, value) => ((reads.find += 1), store.find(table, column, value)),
+    get: (table, id) => ((reads.get += 1), store.get(table, id)),
+    list: (table, query) => ((reads.list += 1), store.list(table, query)),
+  }
+  return { reads, kept: keepReads(under) }
+}
+
+const where = (column: 'parentId' | 'spentMinutes', value: number): ListQuery<'workPackages'> => ({
+  where: [{ column, comparison: '=', value }],
+  orderBy: [],
+  limit: 20,
+  offset: 0,
+})
+const write = (to: Store, mutations: Mutation[]) => to.commit({ expect: [], mutations, events: [] })
+const insert = async (to: Store, parts: object = {}) => {
+  const row = newWorkPackage(store.allocateId('workPackages'), parts)
+  await write(to, [{ op: 'insert', table: 'workPackages', row }])
+  return row
+}
+const increment = (id: number, by: number): Mutation => ({
+  ...{ op: 'increment', table: 'workPackages', id },
+  ...{ column: 'spentMinutes', by },
+})
+
+describe('reads that are kept', () => {
+  it('reach the store once, until a commit changes the row', async () => {
+    const { reads, kept } = counting()
+    const { id } = await insert(kept)
+    const [first, second] = [await kept.get('workPackages', id), await kept.get('workPackages', id)]
+    expect([first === second, reads.get]).toEqual([true, 1])
+    await write(kept, [{ op: 'update', table: 'workPackages', id, changes: { subject: 'Changed' } }])
+    expect(await kept.get('workPackages', id)).toMatchObject({ subject: 'Changed' })
+    await write(kept, [{ op: 'delete', table: 'workPackages', id }])
+    expect(await kept.get('workPackages', id)).toBeUndefined()
+  })
+
+  it('of lists are read again after any change but an increment, and then show the incremented row', async () => {
+    const { reads, kept } = counting()
+    const parent = await insert(kept)
+    const child = await insert(kept, { parentId: parent.id })
+    await kept.list('workPackages', where('parentId', parent.id))
+    await write(kept, [increment(child.id, 7)])
+    await kept.list('workPackages', where('parentId', parent.id))
+    await write(kept, [increment(child.id, 7)])
+    expect((await kept.list('workPackages', where('parentId', parent.id))).rows).toEqual([
+      { ...child, spentMinutes: 14 },
+    ])
+    expect(reads.list).toBe(2)
+    await insert(kept, { parentId: parent.id })
+    expect((await kept.list('workPackages', where('parentId', parent.id))).total).toBe(2)
+    expect(reads.list).toBe(3)
+  })
+
+  it('of rows found by a column follow whoever has the value now', async () => {
+    const { reads, kept } = counting()
+    const [first, second] = [await insert(kept), await insert(kept)]
+    const rename = (id: number, subject: string): Mutation => ({
+      op: 'update',
+      table: 'workPackages',
+      id,
+      changes: { subject },
+    })
+    const holder = async () => (await kept.find('workPackages', 'subject', 'Sought'))?.id
+    expect([await holder(), await holder(), reads.find]).toEqual([undefined, undefined, 2])
+    await write(kept, [rename(first.id, 'Sought')])
+    expect([await holder(), await holder(), reads.find]).toEqual([first.id, first.id, 3])
+    await write(kept, [rename(first.id, 'Other'), rename(second.id, 'Sought')])
+    expect(await holder()).toBe(second.id)
+    await write(kept, [{ op: 'delete', table: 'workPackages', id: second.id }])
+    expect(await holder()).toBeUndefined()
+  })
+
+  it('of lists that ask for an incremented column are not kept', async () => {
+    const { kept } = counting()
+    const { id } = await insert(kept)
+    const withSpent = async (minutes: number) =>
+      (await kept.list('workPackages', where('spentMinutes', minutes))).rows.some((row) => row.id === id)
+    for (const minutes of [1_001, 2_002, 3_003]) {
+      expect(await withSpent(minutes)).toBe(false)
+      await write(kept, [increment(id, 1_001)])
+      expect(await withSpent(minutes)).toBe(true)
+    }
+  })
+
+  it('leave the rest of the store as it is', () => {
+    const healthy = { value: false }
+    const kept = keepReads<Store>({
+      ...store,
+      get healthy() {
+        return healthy.value
+      },
+    })
+    expect(kept.healthy).toBe(false)
+    healthy.value = true
+    expect(kept.healthy).toBe(true)
+    expect(kept.allocateId('workPackages')).toBeGreaterThan(0)
+  })
+
+  it('are not what is too long, and what is absent', async () => {
+    const { reads, kept } = counting()
+    const { id } = await insert(kept, { description: 'x'.repeat(5_000) })
+    for (let n = 0; n < 3; n += 1) {
+      await kept.get('workPackages', id)
+      await kept.get('workPackages', 987_654)
+    }
+    expect(reads.get).toBe(6)
+  })
+
+  it('are bounded', async () => {
+    const { reads, kept } = counting()
+    const { id } = await insert(kept)
+    await kept.get('workPackages', id)
+    const rows = Array.from({ length: 2_000 }, () => newWorkPackage(store.allocateId('workPackages')))
+    await write(
+      kept,
+      rows.map((row) => ({ op: 'insert', table: 'workPackages', row })),
+    )
+    for (const row of rows) await kept.get('workPackages', row.id)
+    await kept.get('workPackages', id)
+    expect(reads.get).toBe(2_002)
+  })
+
+  it('say what the store says, whatever happens at once', async () => {
+    const step = fc.record({
+      what: fc.constantFrom('get', 'list', 'listSpent', 'update', 'increment', 'move', 'replace', 'wait'),
+      which: fc.nat({ max: 3 }),
+      value: fc.nat({ max: 2 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const kept = keepReads(store)
+        const ids = await Promise.all([0, 1, 2, 3].map(async () => (await insert(kept)).id))
+        const parent = ids[0] ?? 0
+        const lists = [where('parentId', parent), ...[0, 1, 2].map((value) => where('spentMinutes', value))]
+        let running: Promise<unknown>[] = []
+        for (const { what, which, value } of steps) {
+          const id = ids[which] ?? 0
+          const change = (changes: object) => write(kept, [{ op: 'update', table: 'workPackages', id, changes }])
+          if (what === 'get') running.push(kept.get('workPackages', id))
+          else if (what === 'list') running.push(kept.list('workPackages', where('parentId', parent)))
+          else if (what === 'listSpent') running.push(kept.list('workPackages', where('spentMinutes', value)))
+          else if (what === 'update') running.push(change({ subject: `${value}` }))
+          else if (what === 'move') running.push(change({ parentId: value === 0 ? null : parent }))
+          else if (what === 'increment') running.push(write(kept, [increment(id, value - 1)]))
+          else if (what === 'wait') running = await Promise.all(running).then(() => [])
+          else {
+            const row = newWorkPackage(store.allocateId('workPackages'), { parentId: parent })
+            running.push(
+              write(kept, [
+                { op: 'delete', table: 'workPackages', id },
+                { op: 'insert', table: 'workPackages', row },
+              ]),
+            )
+            ids[which] = row.id
+          }
+        }
+        await Promise.all(running)
+        for (const id of ids) expect(await kept.get('workPackages', id)).toEqual(await store.get('workPackages', id))
+        for (const query of lists)
+          expect(await kept.list('workPackages', query)).toEqual(await store.list('workPackages', query))
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
