@@ -71,11 +71,11 @@ function judge(previous: Finding | undefined, facts: EndpointFacts): Finding {
     )
   }
   if (facts.blocked) return failing('AddressBlocked', `The receiver may not be called: ${facts.blocked.message}.`)
-  if (keepsFailing(facts)) {
-    return facts.circuit === 'closed'
-      ? failing('EndpointFailing', `Deliveries fail: ${facts.lastFailure}.`)
-      : failing('CircuitOpen', `Deliveries kept failing and wait for a probe to succeed: ${facts.lastFailure}.`)
+  // An open circuit spends no attempts: a second failure five seconds on would not come, and nothing arrives meanwhile.
+  if (facts.circuit !== 'closed') {
+    return failing('CircuitOpen', `Deliveries kept failing and wait for a probe to succeed: ${facts.lastFailure}.`)
   }
+  if (keepsFailing(facts)) return failing('EndpointFailing', `Deliveries fail: ${facts.lastFailure}.`)
   if (facts.consecutiveFailures > 0) return undecided(previous, facts)
   return facts.lastSuccessAt === null ? NO_DELIVERIES : DELIVERED
 }
