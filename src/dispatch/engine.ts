@@ -198,12 +198,12 @@ export class Engine {
   #launch(lane: Lane, delivery: PendingDelivery): void {
     const { webhook } = lane
     assert(webhook && !lane.inHand.has(delivery.seq), 'a delivery is sent once at a time')
-    lane.inHand.add(delivery.seq)
-    lane.record = attemptStarts(lane.record)
-    const release = this.#limits.enter(lane)
     const startedAt = this.#options.clock.now()
     const receiver = receiverOf(lane, this.#options.version)
     const request = attemptRequest(delivery, receiver, webhook.spec.timeoutMs, startedAt)
+    lane.inHand.add(delivery.seq)
+    lane.record = attemptStarts(lane.record)
+    const release = this.#limits.enter(lane)
     this.#options.send(request, (reply) => {
       release()
       if (reply) this.#answered({ lane, delivery, webhook, startedAt }, reply)

@@ -2,6 +2,8 @@ import { assert } from '../base/assert.ts'
 import type { Lane } from './lane.ts'
 
 const FLIGHTS_MAX = 512
+/** Beyond `FLIGHTS_MAX` only who has nothing in flight gets a place: a hundred endpoints that hang do not keep another waiting. */
+const FLIGHTS_HARD_MAX = 1024
 const FLIGHTS_OF_SUSPECTS_MAX = FLIGHTS_MAX / 2
 
 /** Outcomes that are not durable yet; beyond this many nothing is sent, so that a full disk stops the sending, not the process. */
@@ -22,11 +24,12 @@ export class FlightLimits {
   }
 
   full(unrecorded: number): boolean {
-    return this.#inFlight >= FLIGHTS_MAX || this.#inFlight + unrecorded >= UNRECORDED_MAX
+    return this.#inFlight >= FLIGHTS_HARD_MAX || this.#inFlight + unrecorded >= UNRECORDED_MAX
   }
 
   admits(lane: Lane): boolean {
     if (suspect(lane) && this.#ofSuspects >= FLIGHTS_OF_SUSPECTS_MAX) return false
+    if (this.#inFlight >= FLIGHTS_MAX) return lane.inFlight === 0
     if (this.#inFlight < FLIGHTS_MAX / 2) return true
     return lane.inFlight < Math.max(1, Math.floor(FLIGHTS_MAX / (this.#lanes + 1)))
   }

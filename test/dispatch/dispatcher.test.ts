@@ -381,19 +381,21 @@ describe('isolation', () => {
     expect(sender.hanging).toBe(100)
   })
 
-  it('many endpoints that hang leave places for the others', async () => {
-    const names = Array.from({ length: 12 }, (_, index) => `dead-${index}`)
-    const dead = names.map((name) =>
-      webhook('https://dead.example/', { name, spec: { delivery: { maxConcurrency: 100 } } }),
-    )
+  it.each([
+    [12, 100],
+    [120, 10],
+  ])('%i endpoints that hang with %i requests each leave a place for the others', async (count, maxConcurrency) => {
+    const names = Array.from({ length: count }, (_, index) => `dead-${index}`)
+    const spec = { delivery: { maxConcurrency } }
+    const dead = names.map((name) => webhook('https://dead.example/', { name, spec }))
     await start({ webhooks: [webhook(URL_A), ...dead] })
     sender.behave = (request) => (request.url.includes('dead') ? 'hang' : 204)
-    for (let index = 0; index < 100; index += 1) await bench.emit(names)
+    for (let index = 0; index < maxConcurrency; index += 1) await bench.emit(names)
     await go(0)
-    expect(sender.hanging).toBeLessThan(512)
-    await bench.emit(['billing'])
+    expect(sender.hanging).toBeLessThanOrEqual(512)
+    for (let index = 0; index < 5; index += 1) await bench.emit(['billing'])
     await go(0)
-    expect(await states()).toEqual(['delivered'])
+    expect(new Set(await states())).toEqual(new Set(['delivered']))
   })
 })
 
