@@ -6,11 +6,12 @@ import { seed } from './api/seed.ts'
 import { createApi } from './api/server.ts'
 import { createToken, generateToken, listTokens, revokeToken, type TokenFailure } from './api/tokens.ts'
 import { systemClock, type Clock } from './base/clock.ts'
-import { UserError } from './base/errors.ts'
+import { toError, UserError } from './base/errors.ts'
 import { keepToken } from './base/kept-token.ts'
-import { listen, origin, type Listening } from './base/listen.ts'
+import { closeServer, listen, origin, type Listening } from './base/listen.ts'
 import { createLog, type Log } from './base/log.ts'
 import { isLoopbackHost } from './base/network.ts'
+import { isInside } from './base/paths.ts'
 import { systemRandom, type Random } from './base/random.ts'
 import { fail, ok } from './base/result.ts'
 import type { SecretValue } from './base/secret.ts'
@@ -46,61 +47,65 @@ export interface App {
 /** Deliveries in flight get this long to finish when stopping; the process promises to be gone after 10 s. */
 const DRAIN_MS = 6_000
 
-/** Undoes what was started, last first; every step is tried even if one before it failed. */
+/** Undoes what was started, last first. */
 type Releasers = (() => Promise<unknown>)[]
 
 /** Starts the whole program, the only place where its parts meet. Whatever was started before a failure is stopped again. */
 export async function startApp(config: RunConfig, dependencies: Partial<AppDependencies> = {}): Promise<App> {
   const releasers: Releasers = []
-  const release = async () => {
-    for (let next = releasers.pop(); next; next = releasers.pop()) await next()
-  }
   try {
-    const origins = await startParts(config, dependencies, releasers)
+    const { failed, ...origins } = await startParts(config, dependencies, releasers)
     const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
     let stopping: Promise<void> | undefined
-    const stop = () =>
-      (stopping ??= release()
-        .then(resolve, reject)
-        .then(() => closed))
+    const stop = () => {
+      stopping ??= release(releasers).then(resolve, reject)
+      return closed
+    }
+    // Without its store the program can do nothing: it ends, so that whoever supervises it starts it anew.
+    void failed.then((error) => {
+      reject(error)
+      return stop().catch(() => undefined)
+    })
     return { ...origins, stop, closed }
   } catch (thrown) {
-    await release()
+    await release(releasers).catch(() => undefined)
     throw thrown
   }
+}
+
+/** Every step is tried, even if one before it failed; the first failure is what is told. */
+async function release(releasers: Releasers): Promise<void> {
+  const failures: unknown[] = []
+  for (let next = releasers.pop(); next; next = releasers.pop()) {
+    try {
+      await next()
+    } catch (thrown) {
+      failures.push(thrown)
+    }
+  }
+  if (failures.length > 0) throw toError(failures[0])
+}
+
+interface Started extends Pick<App, 'apiOrigin' | 'adminOrigin'> {
+  /** Resolves if the store breaks down for good. */
+  readonly failed: Promise<Error>
 }
 
 async function startParts(
   config: RunConfig,
   dependencies: Partial<AppDependencies>,
   releasers: Releasers,
-): Promise<{ apiOrigin: string; adminOrigin: string }> {
+): Promise<Started> {
   const shared = {
     clock: dependencies.clock ?? systemClock,
     random: dependencies.random ?? systemRandom,
     log: createLog(config.logLevel, dependencies.writeLog ?? ((line) => process.stderr.write(line))),
     version: programVersion(),
   }
+  keepApart(config)
   const store = await openStore(config, shared, releasers)
   const listening: Listening[] = []
   const core = createCore(config, shared, store, listening)
-  const admin = createAdminServer({
-    listing: core.controller,
-    deliveries: store,
-    tokens: tokenAdmin(store, shared),
-    readiness: () => readiness(core.publisher.current.complete, store.healthy),
-    metrics: core.metrics.registry,
-    access: await adminAccess(config, shared.random),
-    ...shared,
-  })
-  releasers.push(() => admin.close())
-  const adminAt = await listen(admin, config.adminListen, '--admin-listen')
-  listening.push(adminAt)
-  await core.dispatcher.start()
-  releasers.push(() => core.dispatcher.stop(DRAIN_MS))
-  releasers.push(() => core.controller.stop())
-  await core.controller.start()
-
   const api = createApi({
     ...shared,
     store,
@@ -108,11 +113,48 @@ async function startParts(
     publicUrl: config.publicUrl ?? origin({ address: config.listen.host, port: config.listen.port }),
     onProjectsChanged: (projects) => core.controller.projectsChanged(projects),
   })
-  releasers.push(() => api.close())
+  const admin = createAdminServer({
+    ...shared,
+    listing: core.controller,
+    deliveries: store,
+    tokens: tokenAdmin(store, shared),
+    readiness: () => readiness(core.publisher.current.complete, store.healthy),
+    metrics: core.metrics.registry,
+    access: await adminAccess(config, shared.random),
+  })
+  // Bound first: an address that cannot be had is told before anything is sent or judged. Writes wait for the configuration.
+  releasers.push(() => closeServer(admin, shared.clock))
+  const adminAt = await listen(admin, config.adminListen, '--admin-listen')
+  listening.push(adminAt)
+  const closeApi = once(() => closeServer(api, shared.clock))
+  releasers.push(closeApi)
   const apiAt = await listen(api, config.listen, '--listen')
   listening.push(apiAt)
+  await core.dispatcher.start()
+  releasers.push(() => core.dispatcher.stop(DRAIN_MS))
+  releasers.push(() => core.controller.stop())
+  await core.controller.start()
+  // Stopped first of all: nothing new is accepted while the rest winds down.
+  releasers.push(closeApi)
   shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')
-  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt) }
+  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt), failed: store.failed }
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => (done ??= work())
+}
+
+/** The watched directory is never written into, and Secrets in it would be read as configuration. */
+function keepApart(config: RunConfig): void {
+  const root = directoryRoot(config)
+  for (const [flag, directory] of [
+    ['--data', config.dataDir],
+    ['--secrets', config.secretsDir],
+  ] as const) {
+    if (!isInside(root, directory)) continue
+    throw new UserError(`${flag} ${directory} lies inside the watched directory ${root}: choose a place outside of it`)
+  }
 }
 
 interface Shared {
@@ -151,7 +193,7 @@ function createCore(config: RunConfig, shared: Shared, store: Store, ownListener
     store,
     publisher,
     health: (webhook) => dispatcher.health(webhook),
-    unmatched: projectLookup(store),
+    projectExists: projectLookup(store),
     onPass: (elapsedMs, applied) => metrics.reconciled('environment', applied ? 'success' : 'error', elapsedMs),
   })
   const metrics = createMetrics({

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import type { Clock } from './clock.ts'
 import { errorCode, toError, UserError } from './errors.ts'
 import type { ListenAddress } from './network.ts'
 
@@ -35,6 +36,16 @@ function reason(thrown: unknown): string {
     default:
       return toError(thrown).message
   }
+}
+
+/** Requests under way get this long to end; a client that never finishes its request must not keep the program from stopping. */
+const CLOSE_GRACE_MS = 1_500
+
+/** Accepts nothing more, lets requests under way finish, then cuts what is left. */
+export async function closeServer(server: FastifyInstance, clock: Clock): Promise<void> {
+  const timer = clock.after(CLOSE_GRACE_MS, () => server.server.closeAllConnections())
+  await server.close()
+  timer.cancel()
 }
 
 /** The address as the start of a URL that reaches it from this machine. */

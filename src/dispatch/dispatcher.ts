@@ -12,7 +12,7 @@ import { configured, freshEndpoint, parked, unparked } from './endpoint.ts'
 import { Engine } from './engine.ts'
 import { Expiry } from './expiry.ts'
 import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts'
-import { laneHealth, noHealth } from './health.ts'
+import { laneHealth } from './health.ts'
 import { createLane, equip, receiverChanged, type Lane } from './lane.ts'
 import { DAY_MS } from './schedule.ts'
 import { createSender, type Sender } from './send.ts'
@@ -50,7 +50,8 @@ export interface Dispatcher {
    * Nothing runs once it resolves; calling it again waits for the same end.
    */
   stop(graceMs: number): Promise<void>
-  health(webhook: string): DeliveryHealth
+  /** undefined: nothing was ever to be delivered to it, as far as is known. */
+  health(webhook: string): DeliveryHealth | undefined
   /** Resolves when nothing is being read or waiting to be recorded; requests may be in flight. */
   settled(): Promise<void>
   readonly inFlight: number
@@ -164,11 +165,9 @@ class DispatcherProgram implements Dispatcher {
     return this.#engine.settled()
   }
 
-  health(webhook: string): DeliveryHealth {
+  health(webhook: string): DeliveryHealth | undefined {
     const lane = this.#lanes.get(webhook)
-    if (lane) return laneHealth(lane, this.#time.due())
-    const programmed = this.#options.snapshots.current.webhooks.get(webhook)
-    return noHealth(programmed?.spec.enabled ?? true, programmed?.resumeAt ?? null)
+    return lane && laneHealth(lane, this.#time.due())
   }
 
   async #atMost(work: Promise<void>, limitMs: number): Promise<void> {

@@ -1,6 +1,5 @@
 import { judgeDelivering } from '../status/delivery-health.ts'
 import type { DeliveryHealth } from '../status/status.ts'
-import { freshEndpoint } from './endpoint.ts'
 import { laneGate, type Lane } from './lane.ts'
 
 /** What the dispatcher tells of a webhook for its status. */
@@ -27,19 +26,4 @@ function nextAttemptAt(lane: Lane, now: number): number | null {
   if (!gate.open) return gate.until
   const due = lane.window?.nextDue() ?? Infinity
   return Number.isFinite(due) && lane.inFlight === 0 ? due : null
-}
-
-/** Of a webhook nothing was ever delivered to. */
-export function noHealth(enabled: boolean, handledResumeAt: string | null): DeliveryHealth {
-  const { status, reason, message } = judgeDelivering(undefined, enabled, freshEndpoint(''), 0)
-  return {
-    delivering: { status, reason, message },
-    lastSuccessAt: null,
-    lastFailureAt: null,
-    lastFailure: '',
-    consecutiveFailures: 0,
-    pending: 0,
-    nextAttemptAt: null,
-    handledResumeAt,
-  }
 }

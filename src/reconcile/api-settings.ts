@@ -1,10 +1,10 @@
 import type { ApiSettingsSpec } from '../resources/api-settings.ts'
 import { holds, ready, type Finding } from '../status/conditions.ts'
-import { acceptanceFindings, chooseInForce, stalledFindings, type Desired, type Good } from './desired.ts'
+import { acceptanceFindings, chooseInForce, stalledFindings, type Desired, type InForce } from './desired.ts'
 
 export interface ApiSettingsOutcome {
-  /** undefined: never valid, the defaults run */
-  readonly inForce: Good<ApiSettingsSpec> | undefined
+  /** Without a good spec the defaults run, switched off or not. */
+  readonly inForce: InForce<ApiSettingsSpec>
   readonly findings: readonly Finding[]
 }
 

@@ -4,28 +4,28 @@ import { toError } from '../base/errors.ts'
 import { KeyQueue } from '../base/key-queue.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
-import { effectiveApiSettings } from '../resources/api-settings.ts'
 import { resourceKey, type ResourceKey } from '../resources/resource.ts'
 import type { SecretSource, Source } from '../resources/source.ts'
-import type { ProgrammedWebhook } from '../routing/snapshot.ts'
-import { fails, holds, mergeConditions } from '../status/conditions.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { DeliveryHealth } from '../status/status.ts'
 import type { ResourceRecord } from '../storage/records.ts'
 import type { ResourceStore } from '../storage/store.ts'
 import { rememberingReader, secretNames } from './credentials.ts'
-import { heldName, lastGoodApiSettings, rememberedEntry, showEntry, splitKey, type Entry } from './entry.ts'
-import { createProblemLog, logTransitions } from './transitions.ts'
+import { runningApiSettings, showEntry, type Entry } from './entry.ts'
+import { createEnvironment } from './environment.ts'
 import { runPass, type PassInputs, type PassResult } from './pass.ts'
 import type { SnapshotPublisher } from './publisher.ts'
+import { createSourceLog, logTransitions } from './transitions.ts'
+import { createUnstored } from './unstored.ts'
 
 export interface ControllerOptions {
   readonly source: Source
   readonly secrets: SecretSource
   readonly store: ResourceStore
   readonly publisher: SnapshotPublisher
+  /** undefined: nothing was ever to be delivered to this webhook. */
   readonly health: (webhook: string) => DeliveryHealth | undefined
-  readonly unmatched: PassInputs['unmatched']
+  readonly projectExists: PassInputs['projectExists']
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -48,8 +48,9 @@ export interface Controller extends StatusListing {
 const API_SETTINGS = resourceKey('ApiSettings', 'default')
 /** Waits between tries to store what a pass decided, while the disk refuses. */
 const STORE_BACKOFF = { firstMs: 500, factor: 2, maxMs: 30_000 }
-/** Delivery times and counters are stored at least this often; transitions at once. */
-const COUNTERS_EVERY_MS = 15 * 60_000
+/** Delivery times and counters are stored every 15 minutes, a share of the webhooks each minute; transitions at once. */
+const COUNTERS_SHARE_MS = 60_000
+const COUNTERS_SHARES = 15
 
 /**
  * The control loop. Keys wait in one queue; whatever waits is judged in one pass, stored, and published as one snapshot: stored
@@ -60,40 +61,42 @@ export function createController(options: ControllerOptions): Controller {
   const { source, secrets, store, publisher, clock, log } = options
   const queue = new KeyQueue()
   const stopping = new AbortController()
+  const environment = createEnvironment()
+  const unstored = createUnstored()
+  const causes = createCauses()
   const read = rememberingReader(secrets)
-  const logProblems = createProblemLog(log)
-  const entries = new Map<ResourceKey, Entry>()
-  const names = new Map<string, ResourceKey>()
+  const logSource = createSourceLog(log)
   const listeners = new Set<(keys: ReadonlySet<ResourceKey>) => void>()
-  let webhooks: ReadonlyMap<string, ProgrammedWebhook> = new Map()
+  const countersDue = new Set<ResourceKey>()
   let failures = 0
-  let countersDue = false
   let counters: Timer | undefined
   let retry: Timer | undefined
   let loop: Promise<void> = Promise.resolve()
 
   async function start(): Promise<void> {
-    for (const record of await store.resources()) apply({ entries: [rememberedEntry(record)], removed: [] })
-    await secrets.start((changed) => queue.add(keysReading(changed)))
+    for (const record of await store.resources()) environment.remember(record)
+    await secrets.start((changed) => {
+      causes.secrets(changed)
+      queue.add(concerned())
+    })
     await source.start(sourceChanged)
-    logProblems(source.problems())
-    if (source.synced || entries.size > 0) {
+    logSource(source)
+    if (known()) {
       queue.add(everyKey())
       await turn()
     }
-    scheduleCounters()
+    scheduleCounters(0)
     loop = run()
   }
 
-  function sourceChanged(keys: ReadonlySet<ResourceKey>): void {
-    logProblems(source.problems())
-    if (!source.synced && entries.size === 0) return
-    queue.add(publisher.current.complete ? [...keys, ...keptKeys()] : everyKey())
+  /** Whether there is a configuration at all: the source has been read whole, or an earlier run has left one. */
+  function known(): boolean {
+    return source.synced || environment.entries.size > 0
   }
 
-  /** Resources kept from an earlier run while their origin is silent: the source does not know them, so it cannot name them. */
-  function keptKeys(): ResourceKey[] {
-    return [...entries.values()].filter((entry) => !entry.document).map((entry) => entry.key)
+  function sourceChanged(keys: ReadonlySet<ResourceKey>): void {
+    logSource(source)
+    if (known()) queue.add([...keys, ...environment.keptKeys(), API_SETTINGS])
   }
 
   async function run(): Promise<void> {
@@ -106,30 +109,34 @@ export function createController(options: ControllerOptions): Controller {
 
   /** One pass over everything that waits. A bug in it is logged and retried like a failure: the loop itself never ends. */
   async function turn(): Promise<void> {
-    const keys = withContenders(queue.drain() as ResourceKey[])
+    const waiting = queue.drain() as ResourceKey[]
+    // Until a first configuration is in force there is only the whole of it: a part must never be published as complete.
+    const first = publisher.current.complete ? waiting : [...waiting, ...everyKey()]
+    const keys = [...new Set([...first, ...environment.contenders(first)])]
     const startedAt = clock.elapsed()
+    causes.forget()
+    let decided: PassResult = { entries: [], removed: [] }
     try {
-      const result = await runPass(keys, passInputs())
-      await persist(result)
-      failures = 0
-      apply(result)
-      publish(result)
-      notify(keys)
+      decided = await runPass(keys, passInputs())
+      await persist(decided)
+      apply(keys, decided)
       options.onPass?.(clock.elapsed() - startedAt, true)
     } catch (thrown) {
       options.onPass?.(clock.elapsed() - startedAt, false)
-      postpone(keys, toError(thrown))
+      postpone(keys, decided, toError(thrown))
     }
+    // What changed while the pass ran may concern webhooks that only it has brought.
+    queue.add(concerned())
   }
 
   function passInputs(): PassInputs {
     return {
       source,
-      entries,
-      names,
+      entries: environment.entries,
+      names: environment.names,
       read,
       health: options.health,
-      unmatched: options.unmatched,
+      projectExists: options.projectExists,
       now: clock.now(),
       onBug: (key, error) => log.error({ err: error, resource: key }, 'a bug kept this resource from being reconciled'),
     }
@@ -137,52 +144,45 @@ export function createController(options: ControllerOptions): Controller {
 
   /** Stores what changed. Delivery counters alone are no change: they ride along, or are stored when their time has come. */
   async function persist({ entries: next, removed }: PassResult): Promise<void> {
-    const save = next
-      .filter((entry) => countersDue || recordChanged(entries.get(entry.key)?.record, entry.record))
-      .map(({ record }) => record)
-    if (save.length > 0 || removed.length > 0) await store.saveResources(save, removed)
-    countersDue = false
-  }
-
-  function apply({ entries: next, removed }: PassResult): void {
-    for (const key of [...next.map((entry) => entry.key), ...removed]) releaseName(key)
-    for (const key of removed) entries.delete(key)
-    for (const entry of next) {
-      logTransitions(log, entries.get(entry.key), entry)
-      entries.set(entry.key, entry)
-      const name = heldName(entry)
-      if (name !== undefined) names.set(name, entry.key)
+    const due = new Set(countersDue)
+    const save = next.filter(
+      ({ key, record }) => due.has(key) || recordChanged(environment.entries.get(key)?.record, record),
+    )
+    if (save.length > 0 || removed.length > 0) {
+      const records = save.map((entry) => entry.record)
+      await store.saveResources(records, removed)
     }
+    for (const key of due) countersDue.delete(key)
   }
 
-  function releaseName(key: ResourceKey): void {
-    const known = entries.get(key)
-    const name = known && heldName(known)
-    if (name !== undefined && names.get(name) === key) names.delete(name)
+  function apply(keys: readonly ResourceKey[], result: PassResult): void {
+    failures = 0
+    for (const entry of result.entries) logTransitions(log, environment.entries.get(entry.key), entry)
+    queue.add(environment.apply(result))
+    unstored.settle(keys)
+    publish()
+    notify(keys)
   }
 
-  function publish({ entries: next, removed }: PassResult): void {
-    webhooks = nextWebhooks(webhooks, next, removed)
-    const settings = lastGoodApiSettings(entries.get(API_SETTINGS))
-    const api = effectiveApiSettings(settings?.spec ?? {})
+  function publish(): void {
+    const { webhooks, entries } = environment
     const current = publisher.current
+    const api = runningApiSettings(entries.get(API_SETTINGS))
     const sameApi = JSON.stringify(api) === JSON.stringify(current.api)
     if (current.complete && sameApi && webhooks === current.webhooks) return
     publisher.publish(sameApi ? current.api : api, webhooks)
     log.info({ version: publisher.current.version, webhooks: webhooks.size }, 'configuration in force')
   }
 
-  /** Nothing was applied. The resources say so, and the same keys are judged again later, from whatever is true then. */
-  function postpone(keys: readonly ResourceKey[], error: Error): void {
+  /** Nothing was applied. The resources say so, and all such keys are judged again later, from whatever is true then. */
+  function postpone(keys: readonly ResourceKey[], decided: PassResult, error: Error): void {
     failures += 1
     log.error({ err: error, resources: keys.length }, 'configuration could not be stored; what was in force stays')
-    for (const key of keys) {
-      const entry = entries.get(key)
-      if (entry) entries.set(key, pending(entry, error, clock.now()))
-    }
+    unstored.add(keys, decided.entries, (key) => environment.entries.get(key), { error, now: clock.now() })
     notify(keys)
     retry?.cancel()
-    retry = clock.after(backoffMs(STORE_BACKOFF, failures, options.random), () => queue.add(keys))
+    if (stopping.signal.aborted) return
+    retry = clock.after(backoffMs(STORE_BACKOFF, failures, options.random), () => queue.add(unstored.keys))
   }
 
   function notify(keys: readonly ResourceKey[]): void {
@@ -190,47 +190,43 @@ export function createController(options: ControllerOptions): Controller {
     for (const listener of listeners) listener(changed)
   }
 
-  /** Whoever lost a display name that one of these keys holds gets another chance in the same pass. */
-  function withContenders(keys: readonly ResourceKey[]): ResourceKey[] {
-    const released = new Set(keys.map((key) => entries.get(key)).map((entry) => entry && heldName(entry)))
-    const contenders = [...entries.values()].filter(({ lostName }) => lostName !== undefined && released.has(lostName))
-    return [...new Set([...keys, ...contenders.map((entry) => entry.key)])]
-  }
-
   /** Never empty, so that an environment without a single resource gets its first pass too. */
   function everyKey(): Set<ResourceKey> {
-    return new Set([API_SETTINGS, ...source.keys(), ...entries.keys()])
+    return new Set([API_SETTINGS, ...source.keys(), ...environment.entries.keys()])
   }
 
-  function webhookKeys(concerns: (webhook: ProgrammedWebhook) => boolean): ResourceKey[] {
-    return [...entries.values()].flatMap(({ key, programmed }) => (programmed && concerns(programmed) ? [key] : []))
+  /** The webhooks that the causes not yet forgotten bear on. */
+  function concerned(): ResourceKey[] {
+    return causes.any
+      ? environment.webhookKeys(({ spec }) => causes.concern(secretNames(spec), spec.projects ?? []))
+      : []
   }
 
-  function keysReading(secretsChanged: ReadonlySet<string>): ResourceKey[] {
-    return webhookKeys(({ spec }) => secretNames(spec).some((name) => secretsChanged.has(name)))
-  }
-
-  function scheduleCounters(): void {
-    counters = clock.after(COUNTERS_EVERY_MS, () => {
-      countersDue = true
-      queue.add(webhookKeys(() => true))
-      scheduleCounters()
+  function scheduleCounters(share: number): void {
+    counters = clock.after(COUNTERS_SHARE_MS, () => {
+      const keys = environment.webhookKeys(() => true).filter((_, index) => index % COUNTERS_SHARES === share)
+      for (const key of keys) countersDue.add(key)
+      queue.add(keys)
+      scheduleCounters((share + 1) % COUNTERS_SHARES)
     })
   }
 
   const show = (entry: Entry) => showEntry(entry, entry.programmed && options.health(entry.programmed.name))
+  const shown = () =>
+    new Map([...environment.entries.values(), ...unstored.entries()].map((entry) => [entry.key, entry]))
 
   return {
     start,
-    healthChanged: (changed) =>
-      queue.add([...changed].map((name) => resourceKey('Webhook', name)).filter((key) => entries.has(key))),
-    projectsChanged(changed) {
-      const concerned = new Set(changed)
-      queue.add(webhookKeys(({ spec }) => spec.projects?.some((project) => concerned.has(project)) ?? false))
+    healthChanged(changed) {
+      queue.add([...changed].map((name) => resourceKey('Webhook', name)).filter((key) => environment.entries.has(key)))
     },
-    list: () => [...entries.values()].sort((a, b) => (a.key < b.key ? -1 : 1)).map(show),
+    projectsChanged(changed) {
+      causes.projects(changed)
+      queue.add(concerned())
+    },
+    list: () => [...shown().values()].sort((a, b) => (a.key < b.key ? -1 : 1)).map(show),
     get(key) {
-      const entry = entries.get(key)
+      const entry = unstored.get(key) ?? environment.entries.get(key)
       return entry && show(entry)
     },
     problems: () => source.problems(),
@@ -240,29 +236,35 @@ export function createController(options: ControllerOptions): Controller {
     },
     async stop() {
       stopping.abort()
-      counters?.cancel()
-      retry?.cancel()
       await Promise.all([source.stop(), secrets.stop()])
       await loop
+      counters?.cancel()
+      retry?.cancel()
     },
   }
 }
 
-/** The webhooks in force after a pass; the same map when it changed none of them. */
-function nextWebhooks(
-  current: ReadonlyMap<string, ProgrammedWebhook>,
-  changed: readonly Entry[],
-  removed: readonly ResourceKey[],
-): ReadonlyMap<string, ProgrammedWebhook> {
-  const gone = removed.map(splitKey).filter(({ kind, name }) => kind === 'Webhook' && current.has(name))
-  const moved = changed.flatMap(({ programmed }) =>
-    programmed && current.get(programmed.name) !== programmed ? [programmed] : [],
-  )
-  if (gone.length === 0 && moved.length === 0) return current
-  const next = new Map(current)
-  for (const { name } of gone) next.delete(name)
-  for (const webhook of moved) next.set(webhook.name, webhook)
-  return next
+/** Secrets and projects that changed since the pass under way began; it may have read them before. */
+function createCauses() {
+  const secrets = new Set<string>()
+  const projects = new Set<string>()
+  return {
+    get any() {
+      return secrets.size + projects.size > 0
+    },
+    secrets: (names: Iterable<string>) => addAll(secrets, names),
+    projects: (names: Iterable<string>) => addAll(projects, names),
+    concern: (readSecrets: readonly string[], selected: readonly string[]) =>
+      readSecrets.some((name) => secrets.has(name)) || selected.some((name) => projects.has(name)),
+    forget() {
+      secrets.clear()
+      projects.clear()
+    },
+  }
+}
+
+function addAll(set: Set<string>, names: Iterable<string>): void {
+  for (const name of names) set.add(name)
 }
 
 function recordChanged(before: ResourceRecord | undefined, after: ResourceRecord): boolean {
@@ -271,17 +273,4 @@ function recordChanged(before: ResourceRecord | undefined, after: ResourceRecord
 
 function withoutCounters(record: ResourceRecord): string {
   return JSON.stringify({ ...record, status: { ...(record.status as object), delivery: undefined } })
-}
-
-/** What is shown of a resource whose newest generation could not be stored yet. */
-function pending(entry: Entry, error: Error, now: number): Entry {
-  const generation = entry.status.observedGeneration
-  const message = `Waiting to be stored: ${error.message}`
-  const findings = [
-    ...entry.status.conditions.filter(({ type }) => !['Programmed', 'Ready', 'Reconciling'].includes(type)),
-    fails('Programmed', generation, 'Pending', message),
-    fails('Ready', generation, 'Pending', message),
-    holds('Reconciling', generation, message, 'Pending'),
-  ]
-  return { ...entry, status: { ...entry.status, conditions: mergeConditions(entry.status.conditions, findings, now) } }
 }

@@ -86,6 +86,8 @@ function resolveSecret(ref: SecretKeyRef, lookup: SecretLookup, judge: Judge): R
         reason: 'RefNotPermitted',
         message: `Secret ${ref.name} is not open to webhooks: kubectl label secret ${ref.name} nepenthes.dev/webhook=true`,
       })
+    case 'malformed':
+      return fail({ reason: 'InvalidSecret', message: `Secret ${ref.name}, key ${ref.key}, ${lookup.reason}.` })
     case 'unreadable':
       return fail({
         reason: 'SecretNotFound',

@@ -1,12 +1,12 @@
 import { API_VERSION } from '../resources/vocabulary.ts'
-import type { ApiSettingsSpec } from '../resources/api-settings.ts'
+import { effectiveApiSettings, type ApiSettingsSpec, type EffectiveApiSettings } from '../resources/api-settings.ts'
 import type { Document, Kind, ResourceKey } from '../resources/resource.ts'
 import { effectiveWebhook, type WebhookSpec } from '../resources/webhook.ts'
 import type { ProgrammedWebhook } from '../routing/snapshot.ts'
 import type { DeliveryHealth, DeliveryStatus, ResourceStatus, ResourceWithStatus } from '../status/status.ts'
 import type { ResourceRecord } from '../storage/records.ts'
 import { rfc3339Seconds } from '../base/clock.ts'
-import type { Good } from './desired.ts'
+import { switched, type Good } from './desired.ts'
 import { foldName } from './names.ts'
 
 /** All the reconciler knows of one resource: what was stored of it, what it says now, what runs. */
@@ -50,6 +50,12 @@ export function lastGoodApiSettings(entry: Entry | undefined): Good<ApiSettingsS
 function lastGood(entry: Entry | undefined): Good<unknown> | undefined {
   if (!entry || entry.record.programmedGeneration === null) return undefined
   return { spec: entry.record.programmedSpec, generation: entry.record.programmedGeneration }
+}
+
+/** What the API runs with by this entry; the defaults where it says nothing. */
+export function runningApiSettings(entry: Entry | undefined): EffectiveApiSettings {
+  const spec = lastGoodApiSettings(entry)?.spec ?? {}
+  return effectiveApiSettings(switched(spec, entry?.record.switchedOff ?? false))
 }
 
 /** The display name the entry's spec in force holds, folded. */

@@ -17,45 +17,46 @@ export function foldName(name: string): string {
 }
 
 /**
- * Which claims lose, and to whom. A live holder keeps its name; with no holder the oldest wins, then the tiebreak. Webhooks that
- * swap names in one batch all get what they want: a mover only keeps its old name when its claim for the new one fails, and
- * whoever had won that old name then loses it again, until nothing changes. Each round only adds losers, so it ends.
+ * Which claims lose, and to whom. A live holder keeps its name; with no holder the oldest wins, then the tiebreak. Webhooks that swap
+ * names in one batch all get what they want: a mover only keeps its old name when its claim for the new one fails, and whoever had won
+ * that old name then loses it again, and so on down the line. Linear but for sorting.
  */
 export function resolveNames(
   claims: readonly NameClaim[],
   holderOutside: (folded: string) => ResourceKey | undefined,
 ): ReadonlyMap<ResourceKey, ResourceKey> {
+  const byKey = new Map(claims.map((claim) => [claim.key, claim]))
   const losers = new Set<ResourceKey>()
-  const ordered = [...claims].sort(comparePrecedence)
-  let owners = new Map<string, ResourceKey>()
-  for (let before = -1; before !== losers.size;) {
-    before = losers.size
-    owners = keptNames(ordered, losers)
-    for (const claim of ordered.filter(({ key }) => !losers.has(key))) {
-      const wanted = foldName(claim.wanted)
-      const owner = holderOutside(wanted) ?? owners.get(wanted)
-      if (owner !== undefined && owner !== claim.key) losers.add(claim.key)
-      else owners.set(wanted, claim.key)
+  const owners = keptNames(claims)
+  const lose = (claim: NameClaim): void => {
+    for (let next: NameClaim | undefined = claim; next !== undefined;) {
+      losers.add(next.key)
+      const held: string | undefined = next.held && foldName(next.held)
+      const displaced: ResourceKey | undefined = held === undefined ? undefined : owners.get(held)
+      if (held !== undefined) owners.set(held, next.key)
+      next = displaced === undefined || displaced === next.key ? undefined : byKey.get(displaced)
     }
   }
-  // Whoever a claim lost to may itself have lost in a later round: the owner at the end is the one to name.
+  const ownerOf = (claim: NameClaim) => holderOutside(foldName(claim.wanted)) ?? owners.get(foldName(claim.wanted))
+  const ordered = [...claims].sort(comparePrecedence)
+  for (const claim of ordered) {
+    const owner = ownerOf(claim)
+    if (owner !== undefined && owner !== claim.key) lose(claim)
+    else owners.set(foldName(claim.wanted), claim.key)
+  }
+  // Whoever a claim lost to may itself have lost later on: the owner at the end is the one to name.
   return new Map(
-    ordered.flatMap(({ key, wanted }) => {
-      const owner = holderOutside(foldName(wanted)) ?? owners.get(foldName(wanted))
-      return losers.has(key) && owner !== undefined ? [[key, owner] as const] : []
+    ordered.flatMap((claim) => {
+      const owner = ownerOf(claim)
+      return losers.has(claim.key) && owner !== undefined ? [[claim.key, owner] as const] : []
     }),
   )
 }
 
-/** Names that stay where they are: held and still wanted, or held by a claimant that lost and so cannot move. */
-function keptNames(claims: readonly NameClaim[], losers: ReadonlySet<ResourceKey>): Map<string, ResourceKey> {
-  const kept = new Map<string, ResourceKey>()
-  for (const claim of claims) {
-    if (claim.held === undefined) continue
-    const held = foldName(claim.held)
-    if (losers.has(claim.key) || held === foldName(claim.wanted)) kept.set(held, claim.key)
-  }
-  return kept
+/** Names that stay where they are: held and still wanted by their holder. */
+function keptNames(claims: readonly NameClaim[]): Map<string, ResourceKey> {
+  const kept = claims.filter(({ held, wanted }) => held !== undefined && foldName(held) === foldName(wanted))
+  return new Map(kept.map(({ wanted, key }) => [foldName(wanted), key]))
 }
 
 function comparePrecedence(a: NameClaim, b: NameClaim): number {

@@ -9,7 +9,7 @@ import type { DeliveryHealth, ResourceStatus } from '../status/status.ts'
 import type { ResourceRecord } from '../storage/records.ts'
 import { reconcileApiSettings } from './api-settings.ts'
 import type { ReadSecret } from './credentials.ts'
-import type { Desired, Good, Rejection } from './desired.ts'
+import type { Desired, Good, InForce, Rejection } from './desired.ts'
 import { heldName, lastGoodApiSettings, lastGoodWebhook, showDelivery, splitKey, type Entry } from './entry.ts'
 import { foldName, resolveNames, type NameClaim } from './names.ts'
 import { reconcileWebhook, rejectUnsupported, sameProgrammed } from './webhook.ts'
@@ -22,8 +22,8 @@ export interface PassInputs {
   readonly names: ReadonlyMap<string, ResourceKey>
   readonly read: ReadSecret
   readonly health: (webhook: string) => DeliveryHealth | undefined
-  /** The entries of a project selection that match no project now. */
-  readonly unmatched: (projects: readonly string[]) => Promise<readonly string[]>
+  /** Whether an entry of a project selection (identifier or id) matches a project now. */
+  readonly projectExists: (entry: string) => Promise<boolean>
   readonly now: number
   /** Called for a resource that could not be judged because of a bug; it is left as it was. */
   readonly onBug: (key: ResourceKey, error: Error) => void
@@ -45,8 +45,9 @@ interface Subject {
 }
 
 /** Judges every given key against the rest of the environment. Works the same for a new, changed, unchanged or restored resource. */
-export async function runPass(keys: Iterable<ResourceKey>, inputs: PassInputs): Promise<PassResult> {
-  const { subjects, removed } = sortOut(keys, inputs)
+export async function runPass(keys: Iterable<ResourceKey>, given: PassInputs): Promise<PassResult> {
+  const { subjects, removed } = sortOut(keys, given)
+  const inputs = { ...given, projectExists: remembering(given.projectExists) }
   const losers = contestNames(subjects, removed, inputs)
   const entries: Entry[] = []
   for (const subject of subjects) {
@@ -64,6 +65,22 @@ function judge(subject: Subject, nameHolder: ResourceKey | undefined, inputs: Pa
   return splitKey(subject.key).kind === 'Webhook'
     ? webhookEntry(subject, nameHolder, inputs)
     : apiSettingsEntry(subject, inputs)
+}
+
+async function unmatchedProjects(selection: readonly string[], exists: PassInputs['projectExists']): Promise<string[]> {
+  const unmatched: string[] = []
+  for (const entry of selection) if (!(await exists(entry))) unmatched.push(entry)
+  return unmatched
+}
+
+/** Asks about each project once, however many webhooks select it. */
+function remembering(exists: PassInputs['projectExists']): PassInputs['projectExists'] {
+  const known = new Map<string, Promise<boolean>>()
+  return (entry) => {
+    const answer = known.get(entry) ?? exists(entry)
+    known.set(entry, answer)
+    return answer
+  }
 }
 
 function sortOut(keys: Iterable<ResourceKey>, inputs: PassInputs): { subjects: Subject[]; removed: ResourceKey[] } {
@@ -144,12 +161,12 @@ async function webhookEntry(subject: Subject, nameHolder: ResourceKey | undefine
     health,
     resumeAt,
   })
-  const unmatched = outcome.programmed?.spec.projects ? await inputs.unmatched(outcome.programmed.spec.projects) : []
+  const unmatched = await unmatchedProjects(outcome.programmed?.spec.projects ?? [], inputs.projectExists)
   const entry = assemble(
     subject,
     outcome.inForce,
     outcome.findings,
-    webhookStatus(outcome.endpoint, unmatched, health),
+    webhookStatus(outcome.endpoint, unmatched, { health, resumeAt }),
     inputs.now,
   )
   const before = subject.known?.programmed
@@ -176,27 +193,39 @@ function desire<S>(
       lastGood,
     }
   const current = lastGood !== undefined && lastGood.generation === generation
-  const message = rememberedRejection(subject)
   return {
     generation,
     spec: current ? lastGood.spec : undefined,
-    rejection: current ? undefined : { reason: 'InvalidSpec', message },
-    switchedOff: false,
+    rejection: current ? undefined : rememberedRejection(subject),
+    switchedOff: subject.known?.record.switchedOff ?? false,
     lastGood,
   }
 }
 
-function rememberedRejection(subject: Subject): string {
+const REJECTIONS: readonly string[] = [
+  'InvalidSpec',
+  'NameConflict',
+  'UnsupportedValue',
+] satisfies Rejection['reason'][]
+
+function rememberedRejection(subject: Subject): Rejection {
   const accepted = subject.known?.status.conditions.find((condition) => condition.type === 'Accepted')
-  return accepted?.message ?? 'The spec was not valid when it was last seen.'
+  const known = accepted !== undefined && REJECTIONS.includes(accepted.reason)
+  return {
+    reason: known ? (accepted.reason as Rejection['reason']) : 'InvalidSpec',
+    message: accepted?.message ?? 'The spec was not valid when it was last seen.',
+  }
 }
 
+/** Every problem, with its place: a file is named once, a cluster has none to name. */
 function invalid(document: Document | undefined): Rejection | undefined {
   if (!document || document.problems.length === 0) return undefined
-  const message = document.problems
-    .map(({ path, message, hint }) => `${path ? `${path}: ` : ''}${message}${hint ? ` (${hint})` : ''}`)
-    .join('; ')
-  return { reason: 'InvalidSpec', message }
+  const inFile = document.metadata.generation === undefined
+  const told = document.problems.map(({ file, line, column, path, message, hint }, index) => {
+    const place = !inFile ? '' : index === 0 ? `${file}:${line}:${column}: ` : `${line}:${column}: `
+    return `${place}${path ? `${path}: ` : ''}${message}${hint ? ` (${hint})` : ''}`
+  })
+  return { reason: 'InvalidSpec', message: told.join('; ') }
 }
 
 function rejectName(name: string, spec: WebhookSpec, holder: ResourceKey | undefined): Rejection | undefined {
@@ -211,19 +240,21 @@ function rejectName(name: string, spec: WebhookSpec, holder: ResourceKey | undef
 function webhookStatus(
   endpoint: string | undefined,
   unmatched: readonly string[],
-  health: DeliveryHealth | undefined,
+  { health, resumeAt }: { health: DeliveryHealth | undefined; resumeAt: string | undefined },
 ): Partial<ResourceStatus> {
+  // Where nothing was ever to be delivered there is nothing to resume: asking is enough.
+  const handledResumeAt = health ? health.handledResumeAt : resumeAt
   return {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(unmatched.length === 0 ? {} : { unmatchedProjects: unmatched }),
-    ...(health?.handledResumeAt ? { lastHandledResumeAt: health.handledResumeAt } : {}),
+    ...(handledResumeAt ? { lastHandledResumeAt: handledResumeAt } : {}),
     ...(health ? { delivery: showDelivery(health) } : {}),
   }
 }
 
 function assemble(
   subject: Subject,
-  inForce: Good<unknown> | undefined,
+  inForce: InForce<unknown>,
   findings: readonly Finding[],
   extra: Partial<ResourceStatus>,
   now: number,
@@ -231,7 +262,7 @@ function assemble(
   const { key, known, document, generation, specHash } = subject
   const status: ResourceStatus = {
     observedGeneration: generation,
-    ...(inForce ? { programmedGeneration: inForce.generation } : {}),
+    ...(inForce.good ? { programmedGeneration: inForce.good.generation } : {}),
     conditions: mergeConditions(known?.status.conditions ?? [], findings, now),
     ...extra,
   }
@@ -240,8 +271,9 @@ function assemble(
     origin: document?.origin.file ?? known?.record.origin ?? '',
     generation,
     specHash,
-    programmedSpec: inForce?.spec ?? null,
-    programmedGeneration: inForce?.generation ?? null,
+    programmedSpec: inForce.good?.spec ?? null,
+    programmedGeneration: inForce.good?.generation ?? null,
+    switchedOff: inForce.switchedOff,
     status,
     createdAt: known?.record.createdAt ?? now,
   }

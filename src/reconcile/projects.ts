@@ -2,22 +2,12 @@ import type { RecordReader } from '../storage/store.ts'
 
 const ID = /^[1-9]\d{0,14}$/
 
-/** The entries of a project selection (identifiers or ids) that match no project now. Each entry is looked up once per call set. */
-export function projectLookup(
-  store: Pick<RecordReader, 'get' | 'find'>,
-): (entries: readonly string[]) => Promise<readonly string[]> {
-  return async (entries) => {
-    const unmatched: string[] = []
-    for (const entry of entries) {
-      if (!(await projectExists(store, entry))) unmatched.push(entry)
-    }
-    return unmatched
+/** Whether an entry of a project selection, an identifier or an id, matches a project now. */
+export function projectLookup(store: Pick<RecordReader, 'get' | 'find'>): (entry: string) => Promise<boolean> {
+  return async (entry) => {
+    if (ID.test(entry) && (await store.get('projects', Number(entry)))) return true
+    const project = await store.find('projects', 'identifier', entry)
+    // Routing compares identifiers exactly, the store's unique columns without case.
+    return project?.identifier === entry
   }
-}
-
-async function projectExists(store: Pick<RecordReader, 'get' | 'find'>, entry: string): Promise<boolean> {
-  if (ID.test(entry) && (await store.get('projects', Number(entry)))) return true
-  const project = await store.find('projects', 'identifier', entry)
-  // Routing compares identifiers exactly, the store's unique columns without case.
-  return project?.identifier === entry
 }

@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts'
-import type { Problem } from '../resources/problem.ts'
+import type { Notice, Problem } from '../resources/problem.ts'
+import type { Source } from '../resources/source.ts'
 import type { Condition, ConditionType } from '../status/status.ts'
 import type { Entry } from './entry.ts'
 
@@ -23,15 +24,27 @@ function sameStanding(a: Condition, b: Condition): boolean {
   return a.status === b.status && a.reason === b.reason
 }
 
-/** Logs each problem of a source when it appears, and once more when it is gone. */
-export function createProblemLog(log: Log): (problems: readonly Problem[]) => void {
-  let known = new Map<string, Problem>()
-  return (problems) => {
-    const now = new Map(
-      problems.map((problem) => [`${problem.file}:${problem.line}:${problem.code}:${problem.message}`, problem]),
-    )
-    for (const [id, problem] of now) if (!known.has(id)) log.warn({ problem }, 'problem in a file')
-    for (const [id, { file, code }] of known) if (!now.has(id)) log.info({ file, code }, 'problem is gone')
-    known = now
+/** Logs each problem and notice of a source when it appears; of a problem also that it is gone. */
+export function createSourceLog(log: Log): (source: Pick<Source, 'problems' | 'notices'>) => void {
+  let problems = new Map<string, Problem>()
+  let notices = new Map<string, Notice>()
+  return (source) => {
+    const found = byPlace(source.problems())
+    for (const [id, problem] of found) if (!problems.has(id)) log.warn({ problem }, 'problem in a file')
+    for (const [id, { file, code }] of problems) if (!found.has(id)) log.info({ file, code }, 'problem is gone')
+    const said = byPlace(source.notices())
+    for (const [id, notice] of said) {
+      if (notices.has(id)) continue
+      if (notice.severity === 'warning') log.warn({ notice }, 'notice about a file')
+      else log.info({ notice }, 'notice about a file')
+    }
+    problems = found
+    notices = said
   }
+}
+
+function byPlace<P extends Problem>(problems: readonly P[]): Map<string, P> {
+  return new Map(
+    problems.map((problem) => [`${problem.file}:${problem.line}:${problem.code}:${problem.message}`, problem]),
+  )
 }

@@ -8,8 +8,9 @@ import {
   acceptanceFindings,
   chooseInForce,
   stalledFindings,
+  switched,
   type Desired,
-  type Good,
+  type InForce,
   type Rejection,
 } from './desired.ts'
 
@@ -20,7 +21,7 @@ export interface WebhookInputs {
 }
 
 export interface WebhookOutcome {
-  readonly inForce: Good<WebhookSpec> | undefined
+  readonly inForce: InForce<WebhookSpec>
   readonly programmed: ProgrammedWebhook | undefined
   readonly findings: readonly Finding[]
   /** Scheme and host of the receiver; `(secret)` when the URL is. */
@@ -30,7 +31,7 @@ export interface WebhookOutcome {
 /** Decides what a Webhook runs and what is to be said of it. */
 export function reconcileWebhook(name: string, desired: Desired<WebhookSpec>, inputs: WebhookInputs): WebhookOutcome {
   const inForce = chooseInForce(desired)
-  const programmed = inForce && program(name, inForce, inputs)
+  const programmed = program(name, inForce, inputs)
   const { accepted, programmed: programmedFinding } = acceptanceFindings(desired, inForce)
   const judged = [accepted, refsFinding(desired, programmed), programmedFinding]
   return {
@@ -56,8 +57,13 @@ export function rejectUnsupported(spec: WebhookSpec): Rejection | undefined {
   }
 }
 
-function program(name: string, good: Good<WebhookSpec>, inputs: WebhookInputs): ProgrammedWebhook {
-  const spec = effectiveWebhook(name, good.spec)
+function program(
+  name: string,
+  { good, switchedOff }: InForce<WebhookSpec>,
+  inputs: WebhookInputs,
+): ProgrammedWebhook | undefined {
+  if (!good) return undefined
+  const spec = effectiveWebhook(name, switched(good.spec, switchedOff))
   const credentials = resolveCredentials(spec, inputs.read)
   return {
     name,

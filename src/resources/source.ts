@@ -12,8 +12,8 @@ export interface Source {
   problems(): readonly Problem[]
   notices(): readonly Notice[]
   /**
-   * True while what this origin (`Document.origin.file`) says cannot be known: the file is unreadable or unparsable, the root is
-   * missing. A resource last seen there is then kept, after a restart too, although `get` no longer answers for it.
+   * True while all that this origin (`Document.origin.file`) says cannot be known: the file is unreadable or unparsable, it holds a
+   * document of ours that cannot be told apart (a mistake in `apiVersion`, `kind` or the name), the root is missing. A resource last seen there is then kept, after a restart too, although `get` no longer answers for it.
    */
   silent(origin: string): boolean
   /**
@@ -31,6 +31,8 @@ export type SecretLookup =
   | { readonly state: 'key-missing' }
   /** In a cluster: the Secret lacks the label that permits webhooks to use it. */
   | { readonly state: 'not-permitted' }
+  /** Is there, but is no text; the reason says so in words that follow the Secret's name. */
+  | { readonly state: 'malformed'; readonly reason: string }
   /** Could not be read just now (I/O error): whoever has a value keeps it. */
   | { readonly state: 'unreadable'; readonly reason: string }
 

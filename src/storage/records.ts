@@ -125,6 +125,8 @@ export interface ResourceRecord {
   /** The last good spec as JSON, or null if there never was one. */
   readonly programmedSpec: unknown
   readonly programmedGeneration: number | null
+  /** It runs switched off, because a document that is not accepted says so. */
+  readonly switchedOff: boolean
   /** The status as last written, JSON. */
   readonly status: unknown
   /** First seen, ms since the epoch: the age of a live holder. */

@@ -156,6 +156,8 @@ export interface Store extends RecordReader, DeliveryStore, ResourceStore {
   commit(write: WriteSet): Promise<CommitResult>
   /** Whether the last write found the disk usable; for readiness and logs. */
   readonly healthy: boolean
+  /** Resolves if the store broke down for good (its writing thread died), and never otherwise: whoever runs it should end. */
+  readonly failed: Promise<Error>
   /** Waits for what was handed in, then releases the files and the lock. */
   close(): Promise<void>
 }

@@ -42,6 +42,7 @@ describe('a signature secret', () => {
     expect(reasonFor({ state: 'not-found' })).toBe('SecretNotFound')
     expect(reasonFor({ state: 'key-missing' })).toBe('SecretKeyMissing')
     expect(reasonFor({ state: 'not-permitted' })).toBe('RefNotPermitted')
+    expect(reasonFor({ state: 'malformed', reason: 'is not UTF-8 text' })).toBe('InvalidSecret')
     expect(reasonFor({ state: 'unreadable', reason: 'EIO' })).toBe('SecretNotFound')
   })
 

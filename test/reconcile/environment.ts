@@ -25,6 +25,8 @@ export async function createEnvironment() {
   const projects = new Set<string>()
   const saves: number[] = []
   let fullDisk = false
+  /** Awaited by the next write of records, once. */
+  let beforeSave: (() => Promise<void>) | undefined
   let store: Store = await openSqliteStore({ directory, clock, log: quiet })
   let publisher: SnapshotPublisher = createSnapshotPublisher()
   let controller: Controller = create()
@@ -33,6 +35,9 @@ export async function createEnvironment() {
     const resources: ResourceStore = {
       resources: () => store.resources(),
       saveResources: async (save, remove) => {
+        const before = beforeSave
+        beforeSave = undefined
+        await before?.()
         if (fullDisk) throw new Error('the disk is full')
         saves.push(save.length)
         await store.saveResources(save, remove)
@@ -44,7 +49,7 @@ export async function createEnvironment() {
       store: resources,
       publisher,
       health: (name) => health.get(name),
-      unmatched: async (entries) => entries.filter((entry) => !projects.has(entry)),
+      projectExists: async (entry) => projects.has(entry),
       clock,
       random: systemRandom,
       log: quiet,
@@ -78,6 +83,10 @@ export async function createEnvironment() {
     },
     get snapshot() {
       return publisher.current
+    },
+    /** Does something while the next pass is being stored. */
+    whileStoring(action: () => void) {
+      beforeSave = async () => action()
     },
     setFullDisk(full: boolean) {
       fullDisk = full

@@ -5,7 +5,7 @@ import { NOON } from './samples.ts'
 
 function resource(key: ResourceRecord['key'], parts: Partial<ResourceRecord> = {}): ResourceRecord {
   const spec = { url: 'https://a.example', events: ['project:created'], delivery: { timeoutSeconds: 5 } }
-  const programmed = { programmedSpec: spec, programmedGeneration: 2, status: { conditions: [] } }
+  const programmed = { programmedSpec: spec, programmedGeneration: 2, switchedOff: false, status: { conditions: [] } }
   return { key, origin: 'hooks.yaml', generation: 2, specHash: 'abc', ...programmed, createdAt: NOON, ...parts }
 }
 

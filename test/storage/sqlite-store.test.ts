@@ -161,6 +161,6 @@ describe('the SQLite store', () => {
 })
 
 function resourceOf(text: string) {
-  const rest = { programmedGeneration: null, status: null, createdAt: NOON, origin: 'hooks.yaml' }
+  const rest = { programmedGeneration: null, switchedOff: false, status: null, createdAt: NOON, origin: 'hooks.yaml' }
   return { key: 'Webhook/billing', generation: 1, specHash: '', programmedSpec: text, ...rest } as const
 }

@@ -45,6 +45,8 @@ export class GroupQueue {
   readonly #worker: Worker
   readonly #opened = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
+  readonly #failed = Promise.withResolvers<Error>()
+  #closing = false
   #waiting: Entry[] = []
   #inFlight: readonly Entry[] | undefined
   #scheduled = false
@@ -73,6 +75,11 @@ export class GroupQueue {
     return this.#healthy
   }
 
+  /** Resolves when the thread has ended by itself. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise
+  }
+
   /** Resolves once the set is durable, or was refused; rejects when the writer is gone. */
   submit(set: WireSet, chars: number, deliveries: readonly PendingDelivery[] = []): Promise<WireResult> {
     return new Promise((resolve, reject) => {
@@ -91,6 +98,7 @@ export class GroupQueue {
   /** Ends the thread once everything submitted is written. */
   async close(): Promise<void> {
     await this.drain()
+    this.#closing = true
     this.#probe?.cancel()
     if (this.#ended === undefined) this.#worker.postMessage('close' satisfies ToWriter)
     await this.#closed.promise
@@ -167,6 +175,7 @@ export class GroupQueue {
   #end(error: Error): void {
     if (this.#ended !== undefined) return
     this.#ended = error
+    if (!this.#closing) this.#failed.resolve(error)
     this.#healthy = false
     this.#probe?.cancel()
     const lost = [...(this.#inFlight ?? []), ...this.#waiting]

@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
-import { UserError } from '../../base/errors.ts'
+import { errorCode, toError, UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { PendingDelivery, ResourceRecord } from '../records.ts'
 import type { Store } from '../store.ts'
@@ -37,7 +37,7 @@ const CANCEL_PIECE = 500
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { directory, clock } = options
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const unlock = lockDirectory(directory, clock)
   try {
     return await openLocked(options, unlock)
@@ -45,6 +45,32 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     unlock()
     throw thrown
   }
+}
+
+/** Step by step: a recursive `mkdir` never ends where a file system refuses new names (as /proc does). */
+function makeDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  try {
+    const parent = dirname(path)
+    if (!existsSync(parent) && parent !== path) makeDirectory(parent)
+    mkdirSync(path, { mode: 0o700 })
+  } catch (thrown) {
+    if (thrown instanceof UserError) throw thrown
+    throw new UserError(`cannot use ${path} as the data directory: ${reasonOf(thrown)}; choose another with --data`)
+  }
+}
+
+function reasonOf(thrown: unknown): string {
+  const reasons: Record<string, string> = {
+    EEXIST: 'it is a file',
+    ENOTDIR: 'part of the path is a file',
+    ENOENT: 'nothing can be created there',
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+  }
+  return reasons[errorCode(thrown) ?? ''] ?? toError(thrown).message
 }
 
 async function openLocked(options: SqliteStoreOptions, unlock: () => void): Promise<Store> {
@@ -118,6 +144,7 @@ function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store 
     get healthy() {
       return queue.healthy
     },
+    failed: queue.failed,
     close: () => (closed ??= close()),
   }
 }
