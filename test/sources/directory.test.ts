@@ -212,6 +212,69 @@ describe('a file that says nothing', () => {
   })
 })
 
+describe('a document that cannot be told apart any more', () => {
+  const mistakes: Record<string, (text: string) => string> = {
+    'a wrong apiVersion': (text) => text.replace('dev/v1', 'dev/v1beta1'),
+    'no apiVersion': (text) => text.replace('apiVersion: nepenthes.dev/v1\n', ''),
+    'a misspelt kind': (text) => text.replace('kind: Webhook', 'kind: Webhok'),
+    'no kind': (text) => text.replace('kind: Webhook\n', ''),
+    'an impossible name': (text) => text.replace('name: a', 'name: A_'),
+    'no name': (text) => text.replace('metadata: {name: a}\n', ''),
+  }
+  for (const [what, break_] of Object.entries(mistakes)) {
+    it(`does not delete the resource it was: ${what}`, async () => {
+      const root = temporaryDirectory()
+      const file = join(root, 'a.yaml')
+      write(root, { 'a.yaml': webhook('a', 'kept') + '---\n' + webhook('b', 'old') })
+      const { source, until, says, messages, names } = await watchDocuments(root)
+      saveByRename(root, 'a.yaml', break_(webhook('a', 'broken')) + '---\n' + webhook('b', 'new'))
+      await until(() => says('b') === 'new')
+      expect(says('a')).toBe('kept')
+      expect(messages()).toHaveLength(1)
+      expect(source.silent(file)).toBe(true)
+      expect((await watchDocuments(root)).source.silent(file)).toBe(true)
+      saveByRename(root, 'a.yaml', webhook('c') + '---\n' + webhook('b', 'new'))
+      await until(() => names().join() === 'b,c')
+      expect(messages()).toEqual([])
+      expect(source.silent(file)).toBe(false)
+    })
+  }
+
+  it('is kept through whatever else befalls the file, and leaves with it', async () => {
+    const root = temporaryDirectory()
+    const broken = webhook('a').replace('kind: Webhook', 'kind: Webhok')
+    write(root, { 'a.yaml': webhook('a', 'kept') })
+    const { until, says, messages, names } = await watchDocuments(root)
+    saveByRename(root, 'a.yaml', broken)
+    await until(() => messages().length === 1)
+    saveByRename(root, 'a.yaml', broken + '---\n' + webhook('b'))
+    await until(() => names().join() === 'a,b')
+    saveByRename(root, 'a.yaml', 'kind: [')
+    await until(() => messages().join().includes('flow'))
+    saveByRename(root, 'a.yaml', broken)
+    await until(() => messages().join().includes('Webhok'))
+    expect(names()).toEqual(['a', 'b'])
+    expect(says('a')).toBe('kept')
+    unlinkSync(join(root, 'a.yaml'))
+    await until(() => names().length === 0)
+  })
+
+  it('yields to where the resource has moved, and does not come back from there', async () => {
+    const root = temporaryDirectory()
+    const broken = webhook('c').replace('kind: Webhook', 'kind: Webhok')
+    write(root, { 'a.yaml': webhook('a', 'old') + '---\n' + webhook('c', 'kept') })
+    const { until, says, messages, names } = await watchDocuments(root)
+    saveByRename(root, 'a.yaml', broken)
+    saveByRename(root, 'b.yaml', webhook('a', 'moved'))
+    await until(() => says('a') === 'moved')
+    await until(() => messages().length === 1)
+    expect(messages()[0]).toMatch(/^a\.yaml: nepenthes\.dev has no kind "Webhok"/)
+    expect(says('c')).toBe('kept')
+    unlinkSync(join(root, 'b.yaml'))
+    await until(() => names().join() === 'c')
+  })
+})
+
 describe('a directory that is not there', () => {
   it('deletes nothing when it is moved away, and goes on when it is back', async () => {
     const root = join(temporaryDirectory(), 'config')

@@ -6,9 +6,11 @@ import type { Document, ParsedFile, ResourceKey } from '../../resources/resource
 /** What is known of one file: what it last said, and what is wrong with it now. */
 interface FileSays {
   readonly documents: readonly Document[]
+  /** In force from an earlier reading. The latest has documents that cannot be told apart: these may be among them. */
+  readonly kept: readonly Document[]
   readonly problems: readonly Problem[]
   readonly notices: readonly Notice[]
-  /** It could be read but not understood: the documents are from before. */
+  /** It could be read but not understood, or not all of it: what it lacks may be there all the same. */
   readonly silent: boolean
   /** Set while it cannot be read: the rest is from before. */
   readonly failure: readonly Problem[]
@@ -17,13 +19,18 @@ interface FileSays {
 interface Claim {
   readonly path: string
   readonly document: Document
+  readonly kept: boolean
 }
 
-const NOTHING: FileSays = { documents: [], problems: [], notices: [], silent: false, failure: [] }
+const NOTHING: FileSays = { documents: [], kept: [], problems: [], notices: [], silent: false, failure: [] }
 
 /**
  * The resources of all files, derived from what each file says. Where two documents have the same kind and name the one that held the
  * name stays; among newcomers the first by path, in byte order, then by place. A file on its way out yields to any other.
+ *
+ * A mistake in `apiVersion`, `kind` or `metadata.name` makes a document one that cannot be told apart. It must not delete the resource
+ * it was (a cluster would refuse it and keep the object), so until a reading without such problems, what was in force from that file
+ * and is missing from it is kept. A document removed in the same edit is kept as long; one that moved yields to where it is now.
  */
 export class DocumentView {
   readonly #files = new Map<string, FileSays>()
@@ -62,8 +69,11 @@ export class DocumentView {
   /** A new reading of a file. The keys it touched are to be settled afterwards. */
   read(path: string, parsed: ParsedFile, touched: Set<ResourceKey>): void {
     const { documents, problems, notices } = parsed
-    if (saysNothing(parsed)) this.#replace(path, { ...this.#says(path), problems, silent: true, failure: [] }, touched)
-    else this.#replace(path, { documents, problems, notices, silent: false, failure: [] }, touched)
+    const before = this.#says(path)
+    if (saysNothing(parsed)) return this.#replace(path, { ...before, problems, silent: true, failure: [] }, touched)
+    const silent = problems.length > 0
+    const kept = silent ? this.#missing([...before.documents, ...before.kept], documents) : []
+    this.#replace(path, { documents, kept, problems, notices, silent, failure: [] }, touched)
   }
 
   /** It can be read again and says what it said before. Someone else may hold its names by now. */
@@ -90,32 +100,55 @@ export class DocumentView {
     return this.#files.get(path) ?? NOTHING
   }
 
+  /** Those in force that a new reading does not contain. */
+  #missing(before: readonly Document[], now: readonly Document[]): Document[] {
+    const present = new Set(now.map(({ key }) => key))
+    return before.filter((document) => !present.has(document.key) && this.get(document.key) === document)
+  }
+
   #replace(path: string, says: FileSays, touched: Set<ResourceKey>): void {
-    for (const { key } of this.#says(path).documents) {
+    const before = this.#says(path)
+    for (const { key } of [...before.documents, ...before.kept]) {
       touched.add(key)
-      const others = (this.#claims.get(key) ?? []).filter((claim) => claim.path !== path)
+      const others = this.#claimsTo(key).filter((claim) => claim.path !== path)
       if (others.length > 0) this.#claims.set(key, others)
       else this.#claims.delete(key)
     }
-    for (const document of says.documents) {
-      touched.add(document.key)
-      const claims = this.#claims.get(document.key)
-      if (claims) claims.push({ path, document })
-      else this.#claims.set(document.key, [{ path, document }])
-    }
-    this.#files.set(path, says)
+    const kept = says.kept.filter((document) => this.get(document.key) === document)
+    for (const document of says.documents) this.#claim({ path, document, kept: false }, touched)
+    for (const document of kept) this.#claim({ path, document, kept: true }, touched)
+    this.#files.set(path, { ...says, kept })
+  }
+
+  #claim(claim: Claim, touched: Set<ResourceKey>): void {
+    const { key } = claim.document
+    touched.add(key)
+    const claims = this.#claims.get(key)
+    if (claims) claims.push(claim)
+    else this.#claims.set(key, [claim])
+  }
+
+  #claimsTo(key: ResourceKey): readonly Claim[] {
+    return this.#claims.get(key) ?? []
   }
 
   #settleKey(key: ResourceKey): boolean {
     const before = this.#held.get(key)
-    const claims = this.#claims.get(key) ?? []
-    const staying = claims.filter(({ path }) => !this.#isVanishing(path))
+    const claims = this.#claimsTo(key)
+    const staying = claims.filter(({ path, kept }) => !kept && !this.#isVanishing(path))
     const contenders = staying.length > 0 ? staying : claims
     const holder = contenders.find(({ path }) => path === before?.path) ?? firstByPath(contenders)
     if (holder) this.#held.set(key, holder)
     else this.#held.delete(key)
+    this.#dropKept(key, holder)
     this.#noteDuplicates(key, holder, contenders)
     return !isDeepStrictEqual(before?.document, holder?.document)
+  }
+
+  /** What was kept has moved once another holds its name: it does not come back when that one goes. */
+  #dropKept(key: ResourceKey, holder: Claim | undefined): void {
+    const claims = this.#claimsTo(key).filter((claim) => !claim.kept || claim === holder)
+    if (claims.length > 0) this.#claims.set(key, claims)
   }
 
   #noteDuplicates(key: ResourceKey, holder: Claim | undefined, contenders: readonly Claim[]): void {
