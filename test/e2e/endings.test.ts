@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { apiSettingsYaml, webhookYaml } from '../reconcile/environment.ts'
@@ -68,6 +69,20 @@ describe('SIGTERM', () => {
     expect(receiver.requests).toHaveLength(1)
   })
 
+  it('waits for no client that never finishes its request', async () => {
+    const program = await start()
+    await program.until('Webhook/hook', 'Ready', 'True')
+    for (const origin of [program.api, program.admin]) {
+      const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+      await once(socket, 'connect')
+      socket.on('error', () => undefined)
+      socket.write('POST /api/v3/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{')
+    }
+    // One round trip later the server has the halves in hand.
+    await program.call('GET', '/api/v3')
+    expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null })
+  })
+
   it('ends the quickstart through npm too', async () => {
     const child = spawn(
       'npm',
@@ -100,6 +115,33 @@ describe('the data directory', () => {
     ])
     expect(second.code).toBe(1)
     expect(second.stderr).toContain(String(program.child.pid))
+  })
+
+  it('cannot be a file, nor lie in the watched directory', async () => {
+    const refused = async (data: string) => {
+      const args = [
+        'run',
+        '--config',
+        place.config,
+        '--data',
+        data,
+        '--listen',
+        '127.0.0.1:0',
+        '--admin-listen',
+        '127.0.0.1:0',
+      ]
+      const { code, stderr } = await nepenthes(args)
+      expect(stderr).not.toContain('    at ')
+      return `${code}: ${stderr}`
+    }
+    writeFileSync(join(place.root, 'file'), '')
+    expect(await refused(join(place.root, 'file'))).toMatch(
+      /^1: nepenthes: cannot use .*file as the data directory: it is a file/,
+    )
+    expect(await refused(join(place.config, 'data'))).toMatch(
+      /^1: nepenthes: --data .* lies inside the watched directory/,
+    )
+    expect(existsSync(join(place.config, 'data'))).toBe(false)
   })
 
   it('holds nothing but for its owner', async () => {

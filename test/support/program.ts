@@ -71,10 +71,11 @@ export async function startProgram(
   place: Place,
   flags: readonly string[] = [],
   env: Record<string, string> = {},
+  main = MAIN,
 ): Promise<Program> {
   const args = ['run', '--config', place.config, '--secrets', place.secrets, '--data', place.data]
   const ports = ['--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--allow-address', '127.0.0.0/8']
-  const child = spawn(process.execPath, [MAIN, ...args, ...ports, ...flags], {
+  const child = spawn(process.execPath, [main, ...args, ...ports, ...flags], {
     stdio: ['ignore', 'inherit', 'pipe'],
     env: { ...process.env, ...env },
   })
