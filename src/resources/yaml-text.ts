@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import { Composer, Parser, type Document, type ParsedNode, type YAMLParseError } from 'yaml'
+import { Composer, type Document, type ParsedNode, type YAMLParseError } from 'yaml'
 import { toError } from '../base/errors.ts'
 import { fail, ok, type Result } from '../base/result.ts'
+import { readTokens, SYNTAX_ERRORS_MAX } from './yaml-tokens.ts'
 
 export const FILE_BYTES_MAX = 1024 * 1024
 export const DOCUMENTS_MAX = 1000
-/** A person mends the first few syntax errors; the rest are usually their echo. */
-const SYNTAX_ERRORS_MAX = 20
 
 export type YamlDocument = Document.Parsed<ParsedNode>
 
@@ -91,22 +90,37 @@ function compose(text: string): Result<YamlText, FaultyText> {
   const separator = text.search(SEPARATOR_WITH_CONTENT)
   if (separator >= 0)
     return whole(text, separator, 'nothing may follow --- on its line', 'Put the content on the next line.')
-  const documents: YamlDocument[] = []
-  const faults: TextFault[] = []
   try {
-    // Duplicate keys are looked for elsewhere: the library's own check is quadratic.
-    const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
-    for (const document of composer.compose(new Parser().parse(text))) {
-      const documentFaults = faultsOf(document, documents.length + faults.length > 0)
-      if (documentFaults.length === 0) documents.push(document)
-      faults.push(...documentFaults)
-      if (documents.length > DOCUMENTS_MAX)
-        return whole(text, document.range[0], `the file has more than ${DOCUMENTS_MAX} documents`, TOO_LARGE_HINT)
-      if (faults.length >= SYNTAX_ERRORS_MAX) break
-    }
+    return composeTokens(text)
   } catch (thrown) {
     return whole(text, 0, composeFailure(toError(thrown)), 'Flatten it.')
   }
+}
+
+function composeTokens(text: string): Result<YamlText, FaultyText> {
+  // Duplicate keys are looked for elsewhere: the library's own check is quadratic.
+  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+  const documents: YamlDocument[] = []
+  const faults: TextFault[] = []
+  /** False: enough was seen. */
+  const keep = (composed: Iterable<YamlDocument>): boolean => {
+    for (const document of composed) {
+      const documentFaults = faultsOf(document, documents.length + faults.length > 0)
+      if (documentFaults.length === 0) documents.push(document)
+      faults.push(...documentFaults)
+    }
+    return documents.length <= DOCUMENTS_MAX && faults.length < SYNTAX_ERRORS_MAX
+  }
+  const fault = readTokens(text, (token) => keep(composer.next(token)))
+  if (fault) return fail({ text, faults: [fault], documents: [] })
+  // Errors before any document belong to none: one is asked for, to carry them.
+  keep(composer.end(true, text.length))
+  return judgeComposed(text, documents, faults)
+}
+
+function judgeComposed(text: string, documents: YamlDocument[], faults: TextFault[]): Result<YamlText, FaultyText> {
+  const beyond = documents[DOCUMENTS_MAX]
+  if (beyond) return whole(text, beyond.range[0], `the file has more than ${DOCUMENTS_MAX} documents`, TOO_LARGE_HINT)
   // The errors after it are its echo.
   const deepest = faults.find(({ message }) => message === TOO_DEEP)
   if (deepest) return fail({ text, faults: [deepest], documents: [] })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFile } from '../../src/resources/parse.ts'
 import type { ParsedFile } from '../../src/resources/resource.ts'
+import { LEXEMES_MAX, readTokens, SYNTAX_ERRORS_MAX } from '../../src/resources/yaml-tokens.ts'
 
 const HEAD = 'apiVersion: nepenthes.dev/v1\nkind: Webhook\nmetadata: {name: a}\n'
 const MIB = 1024 * 1024
@@ -67,6 +68,9 @@ describe('whole files are refused plainly', () => {
       `${HEAD}spec: {url: "https://a.example", events: ["project:created"]}\n...\n${HEAD}`,
       /^6:1 a document after \.\.\. must begin with ---/,
     ],
+    ['a million commas', '[,'.padEnd(MIB, ','), '1:2 not valid YAML: a comma with nothing before it'],
+    ['half a million numbers', `[${'1,'.repeat(MIB / 2 - 1)}]`, /^1:\d+ the file has more than 750000 YAML tokens$/],
+    ['half a million directives', '%\n'.repeat(MIB / 2), '1001:1 the file has more than 1000 lines that begin with %'],
     ['an unclosed quote', `${HEAD}spec: "a`, /^4:9 not valid YAML: missing closing "quote/],
   ])('%s', (_, text, message) => {
     if (typeof message === 'string') expect(only(text)).toBe(message)
@@ -81,6 +85,48 @@ describe('whole files are refused plainly', () => {
   test('1,000 documents are still read', () => {
     const text = Array.from({ length: 1000 }, (_, index) => HEAD.replace('name: a', `name: a${index}`)).join('---\n')
     expect(read(text).documents).toHaveLength(1000)
+  })
+})
+
+describe('reading ends with the first few errors', () => {
+  /** What was read of a text: tokens, and how far. */
+  function amount(text: string): { tokens: number; offset: number } {
+    const read = { tokens: 0, offset: 0 }
+    readTokens(text, (token) => {
+      read.tokens++
+      if ('offset' in token) read.offset = token.offset
+      return true
+    })
+    return read
+  }
+
+  test('of a million stray brackets', () => {
+    const { tokens, offset } = amount(']'.repeat(MIB))
+    expect(tokens).toBeLessThanOrEqual(SYNTAX_ERRORS_MAX)
+    expect(offset).toBeLessThan(100)
+    expect(problemsOf(read(']'.repeat(MIB))).length).toBeLessThanOrEqual(SYNTAX_ERRORS_MAX)
+  })
+
+  test('of a million commas, before anything is made of them', () => {
+    expect(amount('[,'.padEnd(MIB, ','))).toEqual({ tokens: 0, offset: 0 })
+    expect(amount(`a: {\n${'  , # nothing\n'.repeat(70_000)}}`)).toEqual({ tokens: 0, offset: 0 })
+  })
+
+  test('and not before', () => {
+    expect(problemsOf(read(`a: [1,,2]\n---\nb: ",,,,,,,,,,,,,,,,,,,,,,,,,,,,"\n`))).toHaveLength(1)
+    const lists = `- [${'[a, b], '.repeat(20)}]\n- a,,b\n- |\n  [\n  ,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n`
+    expect(problemsOf(read(lists.repeat(20)))).toEqual([])
+  })
+
+  test('1 MiB of real resources is within the bounds', () => {
+    const projects = Array.from({ length: 100 }, (_, index) => `    - p${index}\n`).join('')
+    const one = `${HEAD}spec:\n  url: https://a.example\n  events: [project:created]\n  projects:\n${projects}---\n`
+    const text = Array.from({ length: Math.floor(MIB / (one.length + 3)) }, (_, index) =>
+      one.replace('name: a', `name: a${index}`),
+    ).join('')
+    expect(text.length).toBeGreaterThan(0.95 * MIB)
+    expect(problemsOf(read(text))).toEqual([])
+    expect(LEXEMES_MAX).toBeLessThan(MIB)
   })
 })
 
