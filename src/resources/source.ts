@@ -13,7 +13,8 @@ export interface Source {
   notices(): readonly Notice[]
   /**
    * True while all that this origin (`Document.origin.file`) says cannot be known: the file is unreadable or unparsable, it holds a
-   * document of ours that cannot be told apart (a mistake in `apiVersion`, `kind` or the name), the root is missing. A resource last seen there is then kept, after a restart too, although `get` no longer answers for it.
+   * document of ours that cannot be told apart (a mistake in `apiVersion`, `kind` or the name), the root is missing. A resource last
+   * seen there is then kept, after a restart too, although `get` no longer answers for it.
    */
   silent(origin: string): boolean
   /**

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { swapMount, temporaryDirectory, watchSecrets, write } from './watched.ts'
@@ -15,6 +15,25 @@ describe('Secrets in a directory', () => {
     expect(text('empty', 'secret')).toBe('key-missing')
     expect(text('absent', 'secret')).toBe('not-found')
     expect(text('stray', 'secret')).toBe('not-found')
+  })
+
+  it('are never guessed: bytes that are no text are said to be malformed', async () => {
+    const root = temporaryDirectory()
+    write(root, { 'a/key': '\ufeffvalue é', 'a/other': 'text' })
+    const { secrets, text, until } = await watchSecrets(root)
+    expect(text('a', 'key')).toBe('\ufeffvalue é')
+    writeFileSync(join(root, 'a/key'), Buffer.from([0x61, 0x62, 0x80]))
+    await until(() => text('a', 'key') === 'malformed')
+    expect(JSON.stringify(secrets.get('a', 'key'))).toMatch(/not UTF-8 text: write .* whsec_/)
+    truncateSync(join(root, 'a/key'), 2 ** 40)
+    truncateSync(join(root, 'a/other'), 2 ** 40)
+    symlinkSync('nowhere', join(root, 'a/later'))
+    await until(() => text('a', 'later') === 'unreadable')
+    expect(text('a', 'key')).toBe('malformed')
+    expect(text('a', 'other')).toBe('text')
+    rmSync(join(root, 'a/key'))
+    write(root, { 'a/key': 'mended' })
+    await until(() => text('a', 'key') === 'mended')
   })
 
   it('cannot be reached by tricks with the path', async () => {

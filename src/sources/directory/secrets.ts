@@ -22,6 +22,8 @@ const SHAPE: TreeShape = {
 const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 const KEY = /^(?!\.\.)[-._a-zA-Z0-9]+$/
 
+const NOT_TEXT = 'is not UTF-8 text: write a binary signature key as whsec_ and the base64 of its bytes'
+
 type Values = Map<string, SecretLookup>
 
 /**
@@ -31,12 +33,12 @@ type Values = Map<string, SecretLookup>
 export function createDirectorySecrets({ root, clock, log }: DirectorySecretsOptions): SecretSource {
   const secrets = new Map<string, Values>()
   let notify: (names: ReadonlySet<string>) => void = () => undefined
-  const tree: FileTree<SecretValue> = new FileTree({
+  const tree: FileTree<SecretLookup> = new FileTree({
     root,
     shape: SHAPE,
     clock,
     log,
-    interpret: (bytes) => new SecretValue(bytes.toString('utf8')),
+    interpret: decode,
     onBatch: (batch) => {
       const names = applyBatch(secrets, batch)
       if (names.size > 0) notify(names)
@@ -56,7 +58,17 @@ export function createDirectorySecrets({ root, clock, log }: DirectorySecretsOpt
   }
 }
 
-function unknown(tree: FileTree<SecretValue>, name: string, key: string): SecretLookup {
+/** A key is never guessed: replacing bytes that are no text would sign with another one. A byte order mark is part of the value. */
+function decode(bytes: Buffer): SecretLookup {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return { state: 'found', value: new SecretValue(text) }
+  } catch {
+    return { state: 'malformed', reason: NOT_TEXT }
+  }
+}
+
+function unknown(tree: FileTree<SecretLookup>, name: string, key: string): SecretLookup {
   // A missing root is what an installation without Secrets looks like; any other failure may hide one.
   if (tree.isRootMissing) return { state: 'not-found' }
   const failure = tree.failures.get(name) ?? tree.failures.get('')
@@ -66,7 +78,7 @@ function unknown(tree: FileTree<SecretValue>, name: string, key: string): Secret
 }
 
 /** The names of the Secrets that changed. */
-function applyBatch(secrets: Map<string, Values>, batch: TreeBatch<SecretValue>): Set<string> {
+function applyBatch(secrets: Map<string, Values>, batch: TreeBatch<SecretLookup>): Set<string> {
   const changed = new Set<string>()
   const set = (path: string, lookup: SecretLookup | undefined) => {
     const [name = '', key = ''] = path.split('/')
@@ -75,12 +87,12 @@ function applyBatch(secrets: Map<string, Values>, batch: TreeBatch<SecretValue>)
     else if (values.delete(key) && values.size === 0) secrets.delete(name)
     changed.add(name)
   }
-  for (const [path, value] of batch.read) set(path, { state: 'found', value })
+  for (const [path, lookup] of batch.read) set(path, lookup)
   for (const path of batch.gone) set(path, undefined)
   for (const [path, failure] of batch.failing) {
     const [name = '', key = ''] = path.split('/')
-    const hasValue = secrets.get(name)?.get(key)?.state === 'found'
-    if (failure && !hasValue) set(path, { state: 'unreadable', reason: failure.reason })
+    const state = secrets.get(name)?.get(key)?.state ?? 'unreadable'
+    if (failure && state === 'unreadable') set(path, { state: 'unreadable', reason: failure.reason })
   }
   return changed
 }
