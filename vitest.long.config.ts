@@ -1,9 +1,17 @@
 import { defineConfig } from 'vitest/config'
 
-/** What takes longer than a quick run may: more kills, more seeds, more of everything random. */
+/** The tests whose strength is in numbers, with large numbers: kills, seeds, operations. Under an hour on two cores. */
 export default defineConfig({
   test: {
-    include: ['test/long/**/*.test.ts'],
+    include: [
+      'test/storage/sqlite-crash.test.ts',
+      'test/storage/kept-reads.test.ts',
+      'test/dispatch/simulation.test.ts',
+      'test/sources/directory-life.test.ts',
+      'test/reconcile/names.test.ts',
+      'test/routing/route-table.test.ts',
+    ],
+    env: { NEPENTHES_TEST_EFFORT: 'long' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 3_600_000,

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { foldName, resolveNames, type NameClaim } from '../../src/reconcile/names.ts'
 import type { ResourceKey } from '../../src/resources/resource.ts'
+import { tries } from '../support/effort.ts'
 
 const key = (name: string): ResourceKey => `Webhook/${name}`
 
@@ -62,6 +63,7 @@ describe('display names', () => {
           if (winner) expect(foldName(finalName.get(winner) ?? '')).toBe(foldName(c.wanted))
         }
       }),
+      { numRuns: tries(200, 100_000) },
     )
   })
 })

@@ -4,6 +4,7 @@ import { EVENTS, type EventName } from '../../src/resources/vocabulary.ts'
 import { effectiveWebhook } from '../../src/resources/webhook.ts'
 import { compileRoutes } from '../../src/routing/route-table.ts'
 import type { ProgrammedWebhook } from '../../src/routing/snapshot.ts'
+import { tries } from '../support/effort.ts'
 
 function webhook(name: string, events: EventName[], projects?: string[], enabled = true): ProgrammedWebhook {
   const spec = effectiveWebhook(name, {
@@ -68,6 +69,7 @@ describe('matching', () => {
           expect([...matched].map(({ name }) => name).sort()).toEqual(expected.map(({ name }) => name).sort())
         },
       ),
+      { numRuns: tries(100, 50_000) },
     )
   })
 })

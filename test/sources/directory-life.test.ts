@@ -6,6 +6,7 @@ import { parseFile } from '../../src/resources/parse.ts'
 import { createDirectorySource } from '../../src/sources/directory/source.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { saveByRename, silentLog, temporaryDirectory, watchDocuments, webhook, write, type Watched } from './watched.ts'
+import { tries } from '../support/effort.ts'
 
 describe('time', () => {
   it('lets no half-written file through', async () => {
@@ -135,7 +136,7 @@ function view({ source }: Watched) {
 }
 
 describe('whatever happens to the files', () => {
-  it('ends in what a cold scan would see', { timeout: 60_000 }, async () => {
+  it('ends in what a cold scan would see', { timeout: tries(60_000, 3_600_000) }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 12 }), async (steps) => {
         const root = temporaryDirectory()
@@ -147,7 +148,7 @@ describe('whatever happens to the files', () => {
         await live.until(() => JSON.stringify(view(live)) === expected)
         await Promise.all([live.source.stop(), cold.source.stop()])
       }),
-      { numRuns: 25 },
+      { numRuns: tries(25, 500) },
     )
   })
 })

@@ -7,10 +7,12 @@ import { createLog } from '../../src/base/log.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
 import { lostFrom, runAndKill } from './crash.ts'
 import { insertUser, newEvent, writeSet } from './samples.ts'
+import { tries } from '../support/effort.ts'
 
 const DATABASE = 'nepenthes.db'
-/** Enough for five processes on a machine that is busy with other tests. */
-const STARTS_PROCESSES_MS = 60_000
+const ROUNDS = tries(5, 300)
+/** Enough for all the processes on a machine that is busy with other tests. */
+const STARTS_PROCESSES_MS = tries(60_000, 3_600_000)
 
 /** Repeatable randomness (mulberry32): a failing round is run again from its seed. */
 function seeded(seed: number): () => number {
@@ -36,7 +38,7 @@ describe('the SQLite store after a crash', () => {
   it('has everything it acknowledged, whenever the process was killed', { timeout: STARTS_PROCESSES_MS }, async () => {
     const random = seeded(20_260_301)
     const acknowledged = { events: [] as string[], delivered: [] as number[] }
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const writers = 1 + Math.floor(random() * 40)
       const killAfter = 2 + Math.floor(random() * 300)
       const died = await runAndKill({ directory, writers, killAfter, prefix: `round${round}` })

@@ -1,0 +1,36 @@
+/**
+ * Every figure the design promises and this version has, each as medians of interleaved runs on one machine:
+ *
+ *   npm run bench [-- NAME ...]      NAME: deliveries, matching, configuration, api-reads, storage
+ *
+ * See bench/README.md for what is measured and against what.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+const BENCHES = {
+  deliveries: ['dispatch-loop.ts'],
+  matching: ['matching.ts'],
+  configuration: ['configuration.ts'],
+  'api-reads': ['api-reads.ts'],
+  storage: ['storage.ts'],
+} as const
+
+const known = Object.keys(BENCHES) as (keyof typeof BENCHES)[]
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : known
+const unknown = wanted.filter((name) => !known.includes(name as keyof typeof BENCHES))
+if (unknown.length > 0) {
+  process.stderr.write(`bench: there is no ${unknown.join(', ')}; there are ${known.join(', ')}\n`)
+  process.exit(2)
+}
+for (const name of known.filter((candidate) => wanted.includes(candidate))) {
+  process.stdout.write(`\n== ${name}\n`)
+  const child = spawn(
+    process.execPath,
+    BENCHES[name].map((file) => join(import.meta.dirname, file)),
+    { stdio: 'inherit' },
+  )
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) process.exitCode = 1
+}
