@@ -275,6 +275,47 @@ describe('a document that cannot be told apart any more', () => {
   })
 })
 
+describe('a link to a directory', () => {
+  it('that leads nowhere for a while keeps what was behind it, after a restart too', async () => {
+    const root = temporaryDirectory()
+    const share = join(temporaryDirectory(), 'share')
+    write(share, { 'z.yaml': webhook('z', 'old'), 'x/y.yaml': webhook('y') })
+    symlinkSync(share, join(root, 'sub'))
+    const { source, until, names, messages, says } = await watchDocuments(root)
+    expect(names()).toEqual(['y', 'z'])
+    renameSync(share, `${share}.away`)
+    await until(() => messages().length > 0)
+    expect(messages()).toEqual(['sub: cannot be read: it is a link to something that does not exist'])
+    // Scanned again, and again: still nothing is believed gone.
+    write(root, { 'a.yaml': webhook('a') })
+    await until(() => names().length === 3)
+    expect(names()).toEqual(['a', 'y', 'z'])
+
+    const restarted = await watchDocuments(root)
+    expect(restarted.names()).toEqual(['a'])
+    for (const file of ['sub/z.yaml', 'sub/x/y.yaml']) expect(restarted.source.silent(join(root, file))).toBe(true)
+
+    write(`${share}.away`, { 'z.yaml': webhook('z', 'new') })
+    renameSync(`${share}.away`, share)
+    await until(() => messages().length === 0 && says('z') === 'new')
+    expect(source.silent(join(root, 'sub/z.yaml'))).toBe(false)
+    rmSync(join(share, 'z.yaml'))
+    await until(() => names().join() === 'a,y')
+  })
+
+  it('is believed when the link itself is removed, even while it leads nowhere', async () => {
+    const root = temporaryDirectory()
+    const share = join(temporaryDirectory(), 'share')
+    write(share, { 'z.yaml': webhook('z'), 'x/y.yaml': webhook('y') })
+    symlinkSync(share, join(root, 'sub'))
+    const { until, names, messages } = await watchDocuments(root)
+    rmSync(share, { recursive: true })
+    await until(() => messages().length > 0)
+    unlinkSync(join(root, 'sub'))
+    await until(() => names().length === 0 && messages().length === 0)
+  })
+})
+
 describe('a directory that is not there', () => {
   it('deletes nothing when it is moved away, and goes on when it is back', async () => {
     const root = join(temporaryDirectory(), 'config')

@@ -141,7 +141,11 @@ function unreadable(reason: string, hint: string): Failure {
   return { code: 'Unreadable', reason, hint }
 }
 
-const DANGLING = unreadable('it is a link to something that does not exist', 'Point the link at a file, or remove it.')
+/** What is behind such a link may come back: on a disk that is not mounted yet, or a directory about to be replaced. */
+export const DANGLING = unreadable(
+  'it is a link to something that does not exist',
+  'Point the link at something that exists, or remove it.',
+)
 const IS_DIRECTORY = unreadable('it is a directory', 'Give the directory a name that is not that of a file.')
 const NOT_REGULAR = unreadable('it is not a regular file', 'Put a regular file in its place.')
 const TOO_LARGE: Failure = {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { fail, ok, type Result } from '../../base/result.ts'
-import { failureOf, isAbsence, lookAt, type Failure, type FoundFile } from './files.ts'
+import { DANGLING, failureOf, isAbsence, lookAt, type Failure, type FoundFile } from './files.ts'
 import { listMount, MOUNT_LINK } from './mount.ts'
 
 const readdirAt = promisify(readdir) as (path: string, options: { withFileTypes: true }) => Promise<Dirent[]>
@@ -41,7 +41,7 @@ export interface ScanOutcome {
   /** Directories met, entered or not. */
   readonly directories: ReadonlySet<string>
   readonly files: ReadonlySet<string>
-  /** Directories that are there but cannot be listed. */
+  /** Directories that are there but cannot be listed, and links that lead nowhere just now. */
   readonly failures: ReadonlyMap<string, Failure>
   /** The directory the scan was to start from is not there. */
   readonly missing: boolean
@@ -95,11 +95,7 @@ class Scan implements ScanOutcome {
 
   async #visit(path: string, isStart: boolean): Promise<void> {
     const identity = await identify(join(this.#root, path))
-    if (!identity.ok) {
-      if (identity.error.absent && isStart) this.missing = true
-      else if (!identity.error.absent) this.failures.set(path, identity.error.failure)
-      return
-    }
+    if (!identity.ok) return this.#noteUnmet(path, isStart, identity.error)
     this.directories.add(path)
     if (!(await this.#events.enter(path, identity.value))) return
     const entries = await list(join(this.#root, path))
@@ -112,6 +108,13 @@ class Scan implements ScanOutcome {
     if (covered === undefined) return
     await this.#visitEntries(path, entries.value, mounted, covered)
     this.listed.add(path)
+  }
+
+  async #noteUnmet(path: string, isStart: boolean, { absent, failure }: DirectoryError): Promise<void> {
+    const link = absent ? await danglingLink(this.#root, path) : undefined
+    if (link !== undefined) this.failures.set(link, DANGLING)
+    else if (!absent) this.failures.set(path, failure)
+    else if (isStart) this.missing = true
   }
 
   async #visitEntries(
@@ -127,13 +130,20 @@ class Scan implements ScanOutcome {
       if (covered.has(entry.name) || (mounted && entry.isSymbolicLink())) continue
       if (this.#shape.isFile(child)) looks.push(child)
       else if (entry.isDirectory()) this.#queue.push(child)
-      else if (entry.isSymbolicLink() && (await isDirectory(join(this.#root, child)))) this.#links.push(child)
+      else if (entry.isSymbolicLink()) await this.#followLink(child)
     }
     await inSlices(looks, async (child) => {
       if (this.#events.stopped()) return
       const actual = join(this.#root, child)
       this.#found({ path: child, look: await lookAt(actual, 'direct'), actual })
     })
+  }
+
+  /** A link with no name of a file may lead to a directory. While it leads nowhere, what was behind it is not believed gone. */
+  async #followLink(path: string): Promise<void> {
+    const identity = await identify(join(this.#root, path))
+    if (identity.ok) this.#links.push(path)
+    else await this.#noteUnmet(path, false, identity.error)
   }
 
   #found(file: FoundFile): void {
@@ -171,12 +181,12 @@ class Scan implements ScanOutcome {
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await statAt(path)).isDirectory()
-  } catch {
-    return false
-  }
+/** The link on the way to `path` (or there itself) that leads nowhere; undefined if there is none. The way to the root is not looked at. */
+async function danglingLink(root: string, path: string): Promise<string | undefined> {
+  if (path === '') return undefined
+  const look = await lookAt(join(root, path))
+  if (look.kind === 'missing') return danglingLink(root, parentOf(path))
+  return look.kind === 'failed' && look.failure === DANGLING ? path : undefined
 }
 
 interface DirectoryError {
@@ -230,7 +240,10 @@ export async function isSameDirectory(root: string, path: string, identity: Dire
   return now.ok && now.value.inode === identity.inode
 }
 
-/** True if the directory can be read now, or is itself known to be gone from one that can: then what is not in it is not there. */
+/**
+ * True if the directory can be read now, or is itself known to be gone from one that can: then what is not in it is not there. A link
+ * that leads nowhere does not answer.
+ */
 export async function answers(root: string, path: string): Promise<boolean> {
   try {
     const directory = await opendir(join(root, path))
@@ -238,6 +251,7 @@ export async function answers(root: string, path: string): Promise<boolean> {
     return true
   } catch (thrown) {
     if (!isAbsence(thrown) || path === '') return false
+    if ((await danglingLink(root, path)) !== undefined) return false
     return answers(root, parentOf(path))
   }
 }

@@ -90,7 +90,7 @@ export class FileTree<T> {
     return this.#files.synced
   }
 
-  /** Directories that cannot be read, by path; '' is the root. */
+  /** Directories that cannot be read and links that lead nowhere, by path; '' is the root. */
   get failures(): ReadonlyMap<string, Failure> {
     return this.#failures
   }
@@ -184,7 +184,8 @@ export class FileTree<T> {
 
   #scanEveryMs(): number {
     if (!this.#directories.has('')) return SCAN_SOON_MS
-    return this.#directories.allWatched ? SCAN_EVERY_MS : SCAN_EVERY_UNWATCHED_MS
+    // Nothing may tell when a failing directory is mended, or something is behind a link again.
+    return this.#directories.allWatched && this.#failures.size === 0 ? SCAN_EVERY_MS : SCAN_EVERY_UNWATCHED_MS
   }
 
   #scanAfter(delayMs: number): void {
@@ -208,7 +209,7 @@ export class FileTree<T> {
         stopped: () => this.#stopped,
       },
     })
-    const nothingOfOurs = outcome.missing && from !== '' && !this.#directories.has(from)
+    const nothingOfOurs = outcome.missing && from !== '' && !this.#directories.has(from) && !this.#failures.has(from)
     if (this.#stopped || nothingOfOurs) return
     for (const path of outcome.listed) if (!mounts.has(path)) this.#files.unmount(path)
     this.#conclude(from, outcome, deep)
@@ -235,6 +236,7 @@ export class FileTree<T> {
       this.#touchBelow(this.#dropGone(from, outcome))
     }
     if (failuresChanged) this.#emit(emptyBatch())
+    if (from !== '' && this.#failures.size > 0) this.#scanAfter(SCAN_EVERY_UNWATCHED_MS)
     if (from !== '' || rootLost) return
     this.#complete = true
     this.#files.completed()
@@ -244,7 +246,8 @@ export class FileTree<T> {
     const before = JSON.stringify([...this.#failures])
     for (const [path, failure] of this.#failures) {
       const met = outcome.directories.has(path)
-      const gone = path !== '' && outcome.listed.has(parentOf(path)) && !met
+      const left = outcome.missing && (path === from || isBelow(from, path))
+      const gone = path !== '' && ((outcome.listed.has(parentOf(path)) && !met) || left)
       const mended = outcome.listed.has(path) && (deep || failure !== TOO_MANY)
       if (gone || mended) this.#failures.delete(path)
     }
