@@ -2,7 +2,7 @@ import { Command } from 'commander'
 
 import { UserError } from '../base/errors.ts'
 import { clientFlags, flag, readClientConfig, readOption, settleEnvironment } from '../config.ts'
-import type { Problem } from '../resources/problem.ts'
+import { problemText, type Problem } from '../resources/problem.ts'
 import type { Condition, ConditionType, ResourceWithStatus } from '../status/status.ts'
 import { askFor } from './client.ts'
 import type { Io } from './io.ts'
@@ -84,6 +84,7 @@ function find(conditions: readonly Condition[], type: ConditionType): Condition 
   return conditions.find((condition) => condition.type === type)
 }
 
-function problemLine({ file, line, column, message, hint }: Problem): string {
-  return `  ${file}:${line}:${column}: ${printable(message)}${hint && ` (${printable(hint)})`}\n`
+function problemLine(problem: Problem): string {
+  const { file, line, column, hint } = problem
+  return `  ${file}:${line}:${column}: ${printable(problemText(problem))}${hint && ` (${printable(hint)})`}\n`
 }

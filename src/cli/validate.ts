@@ -1,6 +1,6 @@
 import { checkEnvironment } from '../resources/environment.ts'
 import { parseFile } from '../resources/parse.ts'
-import type { Notice, Problem } from '../resources/problem.ts'
+import { problemText, type Notice, type Problem } from '../resources/problem.ts'
 import type { Document } from '../resources/resource.ts'
 import { findFiles, readResourceFile } from './validate-files.ts'
 
@@ -86,8 +86,9 @@ function print(output: Output, verdict: Verdict, { stdout, stderr }: ValidateOpt
   }
 }
 
-function line({ file, line, column, message, code, hint }: Problem): string {
-  const place = `${file}:${line}:${column}: ${message} [${code}]\n`
+function line(problem: Problem): string {
+  const { file, line, column, code, hint } = problem
+  const place = `${file}:${line}:${column}: ${problemText(problem)} [${code}]\n`
   return hint === '' ? place : `${place}    ${hint}\n`
 }
 
@@ -102,10 +103,9 @@ function count(n: number, noun: string): string {
 }
 
 /** A workflow command of GitHub Actions. */
-function annotation(
-  level: 'error' | 'warning' | 'notice',
-  { file, line, column, code, message, hint }: Problem,
-): string {
+function annotation(level: 'error' | 'warning' | 'notice', problem: Problem): string {
+  const { file, line, column, code, hint } = problem
+  const message = problemText(problem)
   const properties = `file=${escapeProperty(file)},line=${line},col=${column},title=${code}`
   return `::${level} ${properties}::${escapeData(hint === '' ? message : `${message}. ${hint}`)}\n`
 }

@@ -37,7 +37,7 @@ function foreign(message: string, hint: string): Classified {
 
 function wrongApiVersion(kind: Kind, apiVersion: string | undefined): Classified {
   const found = apiVersion === undefined ? 'none' : JSON.stringify(apiVersion.slice(0, 100))
-  const message = `the apiVersion of ${kind} must be ${API_VERSION}, found ${found}`
+  const message = `must be ${API_VERSION} for ${kind}, found ${found}`
   const hint = `Write apiVersion: ${API_VERSION}`
   return { is: 'wrong', finding: { path: ['apiVersion'], code: 'WrongApiVersion', message, hint } }
 }
@@ -45,7 +45,7 @@ function wrongApiVersion(kind: Kind, apiVersion: string | undefined): Classified
 function unknownKind(kind: string | undefined): Classified {
   const known = KIND_NAMES.join(' and ')
   const message =
-    kind === undefined ? 'kind is missing' : `${GROUP} has no kind ${JSON.stringify(kind.slice(0, 100))}, only ${known}`
+    kind === undefined ? 'is missing' : `${GROUP} has no kind ${JSON.stringify(kind.slice(0, 100))}, only ${known}`
   const near =
     kind === undefined ? undefined : (nearest(kind.replace(/s$/, ''), KIND_NAMES) ?? nearest(kind, KIND_NAMES))
   const hint = near === undefined ? `Write kind: ${KIND_NAMES.join(' or ')}.` : `Did you mean ${near}?`

@@ -9,6 +9,8 @@ export interface Finding {
   readonly code: ProblemCode
   readonly message: string
   readonly hint: string
+  /** The value is a number or switch where text belongs: in a file the hint shows it quoted, as it is written there. */
+  readonly quote?: true
   /** Which end of the field to point at; `value` unless told. */
   readonly target?: 'key' | 'value'
   /** Where in the text, if the finder knows better than the path: of a key written twice, the path names only the last. */
@@ -17,11 +19,15 @@ export interface Finding {
 
 const PLAIN_STEP = /^[A-Za-z_][A-Za-z0-9_-]*$/
 
+/** Longer than any key there may be, for a line that a person can read. */
+const STEP_MAX = 350
+
 /** `spec.events[0]`, `metadata.labels["a.b/c"]`; empty for the root. */
 export function formatPath(path: Path): string {
   let text = ''
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`
+    else if (step.length > STEP_MAX) text += `[${JSON.stringify(`${step.slice(0, STEP_MAX)}…`)}]`
     else if (!PLAIN_STEP.test(step)) text += `[${JSON.stringify(step)}]`
     else text += text === '' ? step : `.${step}`
   }

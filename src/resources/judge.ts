@@ -25,7 +25,7 @@ export function judge(kind: Kind, object: Readonly<Record<string, unknown>>): Fi
     for (const { value, path } of valuesAt(object, rule.at)) {
       for (const violation of rule.check(value)) {
         const at = violation.path ? [...path, ...violation.path] : path
-        const message = violation.message ?? `${formatPath(at)} ${rule.message}`
+        const message = violation.message ?? rule.message
         findings.push({ path: at, code: rule.code, message, hint: violation.hint })
       }
     }
@@ -34,9 +34,10 @@ export function judge(kind: Kind, object: Readonly<Record<string, unknown>>): Fi
 }
 
 function checkSpec(kind: Kind, spec: unknown): Finding[] {
-  if (spec !== undefined) return specChecks[kind](spec, SPEC)
-  const hint = kind === 'ApiSettings' ? 'Add spec: {} for all defaults.' : 'Add spec with events and url.'
-  return [{ path: SPEC, code: 'MissingField', message: 'spec is missing', hint, target: 'key' }]
+  const hint = kind === 'ApiSettings' ? 'Write spec: {} for all defaults.' : 'Write spec with events and url.'
+  if (spec === undefined) return [{ path: SPEC, code: 'MissingField', message: 'is missing', hint, target: 'key' }]
+  const findings = specChecks[kind](spec, SPEC)
+  return spec === null ? findings.map((found) => ({ ...found, hint })) : findings
 }
 
 /** Probably unwise, though not wrong. */
@@ -45,7 +46,7 @@ export function warnings(kind: Kind, object: Readonly<Record<string, unknown>>):
   if (kind !== 'Webhook' || !isRecord(spec)) return []
   const { url } = spec
   if (typeof url !== 'string' || !url.startsWith('http://')) return []
-  const message = 'spec.url is http: deliveries travel unencrypted'
+  const message = 'deliveries travel unencrypted over http'
   return [{ path: ['spec', 'url'], code: 'InsecureUrl', message, hint: 'Use https if the receiver can.' }]
 }
 
@@ -67,9 +68,9 @@ export function allFindings(kind: Kind, read: NodeValue, judged: readonly Findin
 
 function ambiguousFinding(kind: Kind, { path, source, ambiguity, target, offset }: AmbiguousValue): Finding {
   const shown = source.slice(0, 60)
-  const where = target === 'key' ? `the key ${shown}` : `${formatPath(path)}: ${shown}`
+  const what = target === 'key' ? `the key ${shown}` : shown
   const hint = target === 'key' ? keyHint(shown) : valueHint(fieldType(kind, path), shown, ambiguity.plain)
-  const message = `${where} is read one way by kubectl and another by YAML 1.2`
+  const message = `${what} is read one way by kubectl and another by YAML 1.2`
   return { path, code: 'AmbiguousScalar', message, hint, offset }
 }
 

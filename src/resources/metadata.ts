@@ -1,6 +1,5 @@
-import { isRecord, type Finding, type Path } from './finding.ts'
-import { describe, formatPath } from './finding.ts'
-import { FINDINGS_MAX, unknownField } from './schema-check.ts'
+import { describe, isRecord, type Finding, type Path } from './finding.ts'
+import { emptyHint, FINDINGS_MAX, QUOTE_HINT, unknownField } from './schema-check.ts'
 
 /** Fields of `metadata` that every Kubernetes object may have (ObjectMeta). */
 const METADATA_FIELDS = [
@@ -37,19 +36,15 @@ export function isSubdomain(name: string): boolean {
 export function checkMetadata(metadata: unknown): Finding[] {
   const path = ['metadata']
   if (metadata === undefined)
-    return [
-      { path, code: 'InvalidName', message: 'metadata is missing', hint: 'Add metadata: {name: ...}.', target: 'key' },
-    ]
+    return [{ path, code: 'InvalidName', message: 'is missing', hint: 'Add metadata: {name: ...}.', target: 'key' }]
   if (!isRecord(metadata))
-    return [
-      { path, code: 'InvalidMetadata', message: `metadata must be a mapping, found ${describe(metadata)}`, hint: '' },
-    ]
+    return [{ path, code: 'InvalidMetadata', message: `must be a mapping, found ${describe(metadata)}`, hint: '' }]
   const findings = checkName(metadata)
   const unknown = Object.keys(metadata).filter((field) => !METADATA_FIELDS.includes(field))
   for (const field of unknown.slice(0, FINDINGS_MAX))
     findings.push(unknownField(path, field, METADATA_FIELDS.slice(0, 4)))
-  if (metadata['labels'] !== undefined) findings.push(...checkTexts(metadata['labels'], 'labels', labelValueFault))
-  if (metadata['annotations'] !== undefined) findings.push(...checkTexts(metadata['annotations'], 'annotations'))
+  findings.push(...checkTexts(metadata['labels'], 'labels', labelValueFault))
+  findings.push(...checkTexts(metadata['annotations'], 'annotations'))
   return findings
 }
 
@@ -57,7 +52,7 @@ function checkName(metadata: Record<string, unknown>): Finding[] {
   const { name, generateName } = metadata
   const findings: Finding[] = []
   if (generateName !== undefined) {
-    const message = 'metadata.generateName is not supported: every apply would make a new resource'
+    const message = 'is not supported: every apply would make a new resource'
     findings.push({
       path: ['metadata', 'generateName'],
       code: 'GenerateName',
@@ -67,12 +62,16 @@ function checkName(metadata: Record<string, unknown>): Finding[] {
     })
   }
   if (name === undefined) {
-    if (generateName === undefined) findings.push(nameFinding('metadata.name is missing', 'Add a name.', 'key'))
+    if (generateName === undefined) findings.push(nameFinding('is missing', 'Add a name.', 'key'))
   } else if (typeof name !== 'string') {
-    const quote = typeof name === 'number' || typeof name === 'boolean' ? `Quote it: "${String(name)}".` : ''
-    findings.push(nameFinding(`metadata.name must be text, found ${describe(name)}`, quote))
+    findings.push({ ...nameFinding(`must be text, found ${describe(name)}`, ''), ...quoteAdvice(name) })
   } else if (!isSubdomain(name)) findings.push(nameFinding(nameFault(name), nameHint(name)))
   return findings
+}
+
+/** What to do about a value that is not text. */
+function quoteAdvice(value: unknown): Pick<Finding, 'quote'> & { hint: string } {
+  return typeof value === 'number' || typeof value === 'boolean' ? { hint: QUOTE_HINT, quote: true } : { hint: '' }
 }
 
 function nameFinding(message: string, hint: string, target: 'key' | 'value' = 'value'): Finding {
@@ -80,8 +79,8 @@ function nameFinding(message: string, hint: string, target: 'key' | 'value' = 'v
 }
 
 function nameFault(name: string): string {
-  if (name.length > NAME_MAX) return `metadata.name has ${name.length} characters, at most ${NAME_MAX} are allowed`
-  if (name === '') return 'metadata.name must not be empty'
+  if (name.length > NAME_MAX) return `has ${name.length} characters, at most ${NAME_MAX} are allowed`
+  if (name === '') return 'must not be empty'
   return `${JSON.stringify(name)} is not a name: lower-case letters, digits, - and ., beginning and ending with a letter or digit`
 }
 
@@ -94,9 +93,10 @@ function nameHint(name: string): string {
 }
 
 function checkTexts(texts: unknown, field: string, valueFault?: (value: string) => string | undefined): Finding[] {
+  // Templates leave an empty field behind; everybody reads it as none.
+  if (texts === undefined || texts === null) return []
   const base = ['metadata', field]
-  if (!isRecord(texts))
-    return [fault(base, `metadata.${field} must be a mapping of text to text, found ${describe(texts)}`, '')]
+  if (!isRecord(texts)) return [fault(base, `must be a mapping of text to text, found ${describe(texts)}`, '')]
   const findings: Finding[] = []
   let bytes = 0
   for (const [key, value] of Object.entries(texts)) {
@@ -104,18 +104,19 @@ function checkTexts(texts: unknown, field: string, valueFault?: (value: string) 
     const keyFault = labelKeyFault(key)
     if (keyFault !== undefined) findings.push({ ...fault(path, keyFault, ''), target: 'key' })
     if (typeof value !== 'string') {
-      const hint = typeof value === 'number' || typeof value === 'boolean' ? `Quote it: "${String(value)}".` : ''
-      findings.push(fault(path, `${formatPath(path)} must be text, found ${describe(value)}`, hint))
+      const hint = value === null ? emptyHint(path) : ''
+      findings.push({
+        ...fault(path, `must be text, found ${describe(value)}`, hint),
+        ...(value !== null && quoteAdvice(value)),
+      })
       continue
     }
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
     const wrong = valueFault?.(value)
-    if (wrong !== undefined) findings.push(fault(path, `${formatPath(path)} ${wrong}`, ''))
+    if (wrong !== undefined) findings.push(fault(path, wrong, ''))
   }
   if (field === 'annotations' && bytes > ANNOTATIONS_BYTES_MAX)
-    findings.push(
-      fault(base, `metadata.annotations has ${bytes} bytes, at most ${ANNOTATIONS_BYTES_MAX} are allowed`, ''),
-    )
+    findings.push(fault(base, `has ${bytes} bytes, at most ${ANNOTATIONS_BYTES_MAX} are allowed`, ''))
   return findings
 }
 

@@ -142,7 +142,7 @@ function readMap(reader: Reader, map: YAMLMap): unknown {
     if (!isPair(pair)) continue
     const key = readKey(reader, pair)
     reader.path.push(key)
-    if (Object.hasOwn(value, key)) reportDuplicate(reader, pair.key, key)
+    if (Object.hasOwn(value, key)) reportDuplicate(reader, pair.key)
     if (!reader.skip(reader.path)) define(value, key, readAny(reader, pair.value))
     reader.path.pop()
   }
@@ -159,12 +159,11 @@ function define(object: Record<string, unknown>, key: string, value: unknown): v
   else object[key] = value
 }
 
-function reportDuplicate(reader: Reader, node: unknown, key: string): void {
-  const message = `the key ${JSON.stringify(key.slice(0, 60))} is written twice`
+function reportDuplicate(reader: Reader, node: unknown): void {
   reader.findings.push({
     path: [...reader.path],
     code: 'DuplicateKey',
-    message,
+    message: 'the key is written twice',
     hint: 'Keep one.',
     offset: offsetOf(node),
   })

@@ -4,7 +4,7 @@ import { textsOf, toDocument, usableName } from './document.ts'
 import { formatPath, isRecord, printable, type Finding, type Path } from './finding.ts'
 import { allFindings, judge, warnings } from './judge.ts'
 import { readNode } from './node-value.ts'
-import { LineIndex, offsetOf } from './place.ts'
+import { LineIndex, offsetOf, scalarSource } from './place.ts'
 import type { Notice, Problem } from './problem.ts'
 import type { Document, Kind, ParsedFile, ParseFile } from './resource.ts'
 import {
@@ -18,6 +18,9 @@ import {
 
 /** More than anyone mends at once. */
 const DOCUMENT_PROBLEMS_MAX = 100
+
+/** A longer number is easier to find than to read. */
+const QUOTED_MAX = 60
 
 /** What one file has said so far. */
 interface FileReader {
@@ -125,7 +128,7 @@ function noticesOf(reader: FileReader, item: Item, kind: Kind, value: Record<str
   const notices = warnings(kind, value).map((finding) => noticeAt(reader, item, finding, 'warning'))
   const { metadata } = value
   if (isRecord(metadata) && Object.hasOwn(metadata, 'namespace')) {
-    const message = 'metadata.namespace is ignored in a file: a directory is one environment'
+    const message = 'is ignored in a file: a directory is one environment'
     const finding: Finding = {
       path: ['metadata', 'namespace'],
       code: 'NamespaceIgnored',
@@ -159,7 +162,13 @@ function noticeAt(reader: FileReader, item: Item, finding: Finding, severity: No
 
 function placed(reader: FileReader, item: Item, finding: Finding): Problem {
   const offset = finding.offset ?? offsetOf(item.yaml, item.root, finding.path, finding.target ?? 'value')
-  return problemAt(reader, offset, finding)
+  return problemAt(reader, offset, finding.quote ? { ...finding, hint: quoteHint(item, finding) } : finding)
+}
+
+/** Quotes what is written: 1.10 as a number is 1.1 already. */
+function quoteHint({ yaml, root }: Item, { path, hint }: Finding): string {
+  const source = scalarSource(yaml, root, path)
+  return source === undefined || source.length > QUOTED_MAX ? hint : `Quote it: "${source}".`
 }
 
 function problemAt(reader: FileReader, offset: number, { path, code, message, hint }: Finding): Problem {

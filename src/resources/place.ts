@@ -1,4 +1,4 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair } from 'yaml'
+import { isAlias, isMap, isNode, isScalar, isSeq, Scalar, type Node, type Pair } from 'yaml'
 import { aliasTargets } from './aliases.ts'
 import type { Path } from './finding.ts'
 import type { YamlDocument } from './yaml-text.ts'
@@ -50,6 +50,16 @@ export function offsetOf(document: YamlDocument, root: Node, path: Path, target:
     node = next.node
   }
   return offset
+}
+
+/** How the plain scalar at `path` is written; undefined if it is none, or an alias to one. */
+export function scalarSource(document: YamlDocument, root: Node, path: Path): string | undefined {
+  let node: unknown = root
+  for (const step of path) {
+    if (isAlias(node)) node = aliasTargets(document).get(node)
+    node = stepInto(node, step)?.node
+  }
+  return isScalar(node) && node.type === Scalar.PLAIN ? node.source : undefined
 }
 
 interface Step {

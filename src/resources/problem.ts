@@ -160,7 +160,7 @@ export interface Problem {
   /** Where in the document, `spec.events[0]`; empty for the document or file as a whole. */
   readonly path: string
   readonly code: ProblemCode
-  /** What is wrong, one sentence. Never contains a secret. */
+  /** What is wrong, to be read after `path: ` where there is a path, which it does not repeat. Never contains a secret. */
   readonly message: string
   /** What to do about it; empty when the message says it all. */
   readonly hint: string
@@ -169,4 +169,9 @@ export interface Problem {
 /** Something worth saying that is not wrong (`warning`: probably unwise; `notice`: for information). Same shape as a problem. */
 export interface Notice extends Problem {
   readonly severity: 'warning' | 'notice'
+}
+
+/** Path and message in one, for people. */
+export function problemText({ path, message }: Pick<Problem, 'path' | 'message'>): string {
+  return path === '' ? message : `${path}: ${message}`
 }

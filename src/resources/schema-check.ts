@@ -9,6 +9,8 @@ export const ANNOTATIONS = ['x-kubernetes-list-map-keys', 'x-form'] as const
 /** More than are ever told of one document: a hostile one must not cost a hint for each of its 60,000 unknown fields. */
 export const FINDINGS_MAX = 200
 
+export const QUOTE_HINT = 'Quote it.'
+
 /** Checks a value, from `base` down, against one schema; told for people. */
 export type SchemaCheck = (value: unknown, base: Path) => Finding[]
 
@@ -44,7 +46,6 @@ const listType: SchemaValidateFunction = (type: string, list: readonly unknown[]
 
 function finding(error: ErrorObject, base: Path): Finding | undefined {
   const path = [...base, ...pointerSteps(error)]
-  const name = formatPath(path)
   const params = error.params as Record<string, unknown>
   switch (error.keyword) {
     case 'additionalProperties':
@@ -58,11 +59,11 @@ function finding(error: ErrorObject, base: Path): Finding | undefined {
         ? unknownWord(path, error.data, params['allowedValues'] as string[])
         : undefined
     case 'pattern':
-      return { path, code: 'InvalidValue', message: `${name} must be ${formOf(error)}`, hint: '' }
+      return { path, code: 'InvalidValue', message: `must be ${formOf(error)}`, hint: '' }
     case 'set':
       return repeated([...path, Number(params['index'])], [...path, Number(params['first'])], params['item'])
     default:
-      return { path, code: 'OutOfBounds', message: `${name} ${bound(error)}`, hint: '' }
+      return { path, code: 'OutOfBounds', message: bound(error), hint: '' }
   }
 }
 
@@ -82,24 +83,21 @@ function propertiesOf(error: ErrorObject): Record<string, AnySchemaObject> {
 
 export function unknownField(parent: Path, field: string, known: readonly string[]): Finding {
   const word = nearest(field, known)
-  const owner = parent.length === 0 ? 'the document' : formatPath(parent)
-  const shown = field.length > 60 ? `${field.slice(0, 60)}…` : field
   return {
     path: [...parent, field],
     code: 'UnknownField',
-    message: `${owner} has no field ${JSON.stringify(shown)}`,
+    message: 'there is no such field',
     hint: word === undefined ? `Known here: ${known.join(', ')}.` : `Did you mean ${word}?`,
     target: 'key',
   }
 }
 
 function missingField(parent: Path, field: string, properties: Record<string, AnySchemaObject>): Finding {
-  const path = [...parent, field]
   const description: unknown = properties[field]?.['description']
   return {
-    path,
+    path: [...parent, field],
     code: 'MissingField',
-    message: `${formatPath(path)} is missing`,
+    message: 'is missing',
     hint: typeof description === 'string' ? description : '',
     target: 'key',
   }
@@ -117,19 +115,41 @@ function wrongType(path: Path, error: ErrorObject): Finding {
   const type = String((error.params as { type?: unknown }).type)
   // Text is shown only where a number or a switch belongs: elsewhere it might be a secret at the wrong place.
   const found = describe(error.data, type === 'boolean' || type === 'integer')
-  const message = `${formatPath(path)} must be ${TYPE_WORDS[type] ?? type}, found ${found}`
-  return { path, code: 'WrongType', message, hint: typeHint(type, error.data) }
+  const message = `must be ${TYPE_WORDS[type] ?? type}, found ${found}`
+  return { path, code: 'WrongType', message, ...typeAdvice(path, type, error) }
+}
+
+function typeAdvice(path: Path, type: string, { data, parentSchema }: ErrorObject): Pick<Finding, 'hint' | 'quote'> {
+  if (data === null) return { hint: emptyHint(path) }
+  const words: unknown = parentSchema?.['enum']
+  if (Array.isArray(words)) return { hint: splitWordHint(data, words as string[]) ?? oneOf(words as string[]) }
+  if (type === 'string' && (typeof data === 'number' || typeof data === 'boolean'))
+    return { hint: QUOTE_HINT, quote: true }
+  return { hint: typeHint(type, data) }
+}
+
+export function emptyHint(path: Path): string {
+  return `Remove the ${typeof path.at(-1) === 'number' ? 'entry' : 'line'}, or give it a value.`
+}
+
+/** `project: created` is a mapping, to YAML. */
+function splitWordHint(data: unknown, words: readonly string[]): string | undefined {
+  const [pair, ...more] = isRecord(data) ? Object.entries(data) : []
+  if (!pair || more.length > 0 || typeof pair[1] !== 'string') return undefined
+  const near = nearest(pair.join(':'), words)
+  return near === undefined ? undefined : `No space after the colon: write ${near}.`
+}
+
+function oneOf(words: readonly string[]): string {
+  return `One of: ${words.join(', ')}.`
 }
 
 function typeHint(type: string, data: unknown): string {
-  if (data === null) return 'Write a value, or leave the field out.'
-  if (type === 'string' && (typeof data === 'number' || typeof data === 'boolean'))
-    return `Quote it: "${String(data)}".`
   if (type === 'array' && typeof data !== 'object') return 'Write it as a list: [...].'
   if ((type === 'boolean' || type === 'integer') && typeof data === 'string') {
     const unquoted = data.toLowerCase()
     if (type === 'boolean' && (unquoted === 'true' || unquoted === 'false')) return `Without quotes: ${unquoted}.`
-    if (type === 'integer' && /^[0-9]{1,9}$/.test(data)) return `Without quotes: ${Number(data)}.`
+    if (type === 'integer' && /^(0|[1-9][0-9]{0,8})$/.test(data)) return `Without quotes: ${data}.`
   }
   return ''
 }
@@ -141,13 +161,13 @@ function unknownWord(path: Path, word: string, allowed: readonly string[]): Find
   return {
     path,
     code: isEvent ? 'UnknownEvent' : 'InvalidValue',
-    message: isEvent ? `${shown} is not an event` : `${formatPath(path)} cannot be ${shown}`,
-    hint: near === undefined ? `One of: ${allowed.join(', ')}.` : `Did you mean ${near}?`,
+    message: isEvent ? `${shown} is not an event` : `cannot be ${shown}`,
+    hint: near === undefined ? oneOf(allowed) : `Did you mean ${near}?`,
   }
 }
 
 function repeated(path: Path, first: Path, item: unknown): Finding {
-  const message = `${formatPath(path)} repeats ${JSON.stringify(item)}, already at ${formatPath(first)}`
+  const message = `repeats ${JSON.stringify(item)}, already at ${formatPath(first)}`
   return { path, code: 'DuplicateItem', message, hint: 'Keep one.' }
 }
 

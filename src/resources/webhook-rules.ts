@@ -24,7 +24,7 @@ const urlRules: readonly Rule[] = [
     cel: 'has(self.url) != has(self.urlFrom)',
     editor: { oneOf: [{ required: ['url'] }, { required: ['urlFrom'] }] },
     message: 'exactly one of url and urlFrom must be set',
-    check: objectCheck((spec) => exactlyOne(spec, 'url', 'urlFrom', 'spec')),
+    check: objectCheck((spec) => exactlyOne(spec, 'url', 'urlFrom')),
   },
   {
     at: 'spec.url',
@@ -61,7 +61,7 @@ const urlRules: readonly Rule[] = [
     code: 'InvalidUrl',
     // Ports, percent signs, IPv6 and international names: a parser's work, beyond CEL without its URL library.
     cel: undefined,
-    message: 'is not a URL',
+    message: 'must be a URL',
     check: textCheck((url) =>
       patterns.scheme.test(url) && patterns.characters.test(url) && !URL.canParse(url)
         ? { hint: 'Look at the host and the port.' }
@@ -77,7 +77,7 @@ const headerRules: readonly Rule[] = [
     cel: 'has(self.value) != has(self.valueFrom)',
     editor: { oneOf: [{ required: ['value'] }, { required: ['valueFrom'] }] },
     message: 'exactly one of value and valueFrom must be set',
-    check: objectCheck((header) => exactlyOne(header, 'value', 'valueFrom', 'a header')),
+    check: objectCheck((header) => exactlyOne(header, 'value', 'valueFrom')),
   },
   {
     at: 'spec.headers[]',
@@ -129,8 +129,7 @@ const deliveryRules: readonly Rule[] = [
       maxConcurrency !== undefined && ordering === 'Strict'
         ? {
             path: ['maxConcurrency'],
-            message:
-              'spec.delivery.maxConcurrency has no place beside ordering Strict, which has one request in flight',
+            message: 'has no place beside ordering Strict, which has one request in flight',
             hint: 'Remove maxConcurrency, or use PerProject.',
           }
         : undefined,
@@ -140,12 +139,12 @@ const deliveryRules: readonly Rule[] = [
 
 export const WEBHOOK_RULES: readonly Rule[] = [...urlRules, ...headerRules, ...deliveryRules]
 
-function exactlyOne(object: Record<string, unknown>, a: string, b: string, owner: string): Violation | undefined {
+function exactlyOne(object: Record<string, unknown>, a: string, b: string): Violation | undefined {
   const hasA = Object.hasOwn(object, a)
   const hasB = Object.hasOwn(object, b)
   if (hasA !== hasB) return undefined
-  if (hasA) return { path: [b], message: `${owner} has both ${a} and ${b}`, hint: 'Keep one.' }
-  return { message: `${owner} needs one of ${a} and ${b}`, hint: `Add ${a}, or ${b} to take it from a Secret.` }
+  if (hasA) return { path: [b], message: `${a} and ${b} are both there`, hint: 'Keep one.' }
+  return { message: `one of ${a} and ${b} is needed`, hint: `Add ${a}, or ${b} to take it from a Secret.` }
 }
 
 function repeatedHeaders(headers: unknown): readonly Violation[] {

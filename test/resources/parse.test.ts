@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { documentFromObject } from '../../src/resources/document.ts'
 import { parseFile } from '../../src/resources/parse.ts'
-import type { Notice, Problem } from '../../src/resources/problem.ts'
+import { problemText, type Notice, type Problem } from '../../src/resources/problem.ts'
+import { readCorpus } from './corpus.ts'
 
 const read = (text: string) => parseFile(Buffer.from(text), 'a.yaml')
 
@@ -14,7 +15,10 @@ function told(text: string): string[] {
   ]
 }
 
-const line = ({ line, column, code, message, hint }: Problem) => `${line}:${column} ${code}: ${message} / ${hint}`
+const line = (problem: Problem) => {
+  const { line, column, code, hint } = problem
+  return `${line}:${column} ${code}: ${problemText(problem)} / ${hint}`
+}
 const noticeLine = (notice: Notice) => `${notice.severity} ${line(notice)}`
 
 const webhook = (spec: string) =>
@@ -45,22 +49,22 @@ spec:
     ordering: strict
 `
     expect(told(text)).toEqual([
-      '7:3 UnknownField: spec has no field "displayNme" / Did you mean displayName?',
-      '8:8 InvalidUrl: spec.url must begin with https:// or http:// and a host / Write the whole URL, the scheme in lower case.',
+      '7:3 UnknownField: spec.displayNme: there is no such field / Did you mean displayName?',
+      '8:8 InvalidUrl: spec.url: must begin with https:// or http:// and a host / Write the whole URL, the scheme in lower case.',
       '9:12 AmbiguousScalar: spec.enabled: no is read one way by kubectl and another by YAML 1.2 / Write false.',
-      '10:3 DuplicateKey: the key "enabled" is written twice / Keep one.',
-      '11:12 UnknownEvent: "time_entry:create" is not an event / Did you mean time_entry:created?',
-      '11:31 UnknownEvent: "*" is not an event / One of: project:created, project:updated, work_package:created, work_package:updated, time_entry:created, work_package_comment:comment, work_package_comment:internal_comment, attachment:created.',
-      '12:20 WrongType: spec.projects[1] must be text, found number 12 / Quote it: "12".',
+      '10:3 DuplicateKey: spec.enabled: the key is written twice / Keep one.',
+      '11:12 UnknownEvent: spec.events[0]: "time_entry:create" is not an event / Did you mean time_entry:created?',
+      '11:31 UnknownEvent: spec.events[1]: "*" is not an event / One of: project:created, project:updated, work_package:created, work_package:updated, time_entry:created, work_package_comment:comment, work_package_comment:internal_comment, attachment:created.',
+      '12:20 WrongType: spec.projects[1]: must be text, found number 12 / Quote it: "12".',
       '12:24 AmbiguousScalar: spec.projects[2]: 010 is read one way by kubectl and another by YAML 1.2 / Quote it: "010".',
       '12:29 AmbiguousScalar: spec.projects[3]: no is read one way by kubectl and another by YAML 1.2 / Quote it: "no".',
-      '13:3 MissingField: spec.signature.secretKeyRef is missing / One key of one Secret.',
-      '15:7 ExactlyOne: a header needs one of value and valueFrom / Add value, or valueFrom to take it from a Secret.',
-      '16:14 DuplicateItem: the header x-tenant is already set at spec.headers[0]; names are compared ignoring case / Keep one.',
-      '18:21 OutOfBounds: spec.delivery.timeoutSeconds must be at most 60, found 90 / ',
-      '19:18 WrongType: spec.delivery.maxAttempts must be a whole number, found the text "3" / Without quotes: 3.',
+      '13:3 MissingField: spec.signature.secretKeyRef: is missing / One key of one Secret.',
+      '15:7 ExactlyOne: spec.headers[0]: one of value and valueFrom is needed / Add value, or valueFrom to take it from a Secret.',
+      '16:14 DuplicateItem: spec.headers[1].name: the header x-tenant is already set at spec.headers[0]; names are compared ignoring case / Keep one.',
+      '18:21 OutOfBounds: spec.delivery.timeoutSeconds: must be at most 60, found 90 / ',
+      '19:18 WrongType: spec.delivery.maxAttempts: must be a whole number, found the text "3" / Without quotes: 3.',
       '20:21 AmbiguousScalar: spec.delivery.maxConcurrency: 1_0 is read one way by kubectl and another by YAML 1.2 / Write it in plain decimal: kubectl reads 10.',
-      '21:15 InvalidValue: spec.delivery.ordering cannot be "strict" / Did you mean Strict?',
+      '21:15 InvalidValue: spec.delivery.ordering: cannot be "strict" / Did you mean Strict?',
     ])
   })
 
@@ -94,11 +98,74 @@ spec:
     expect(told(webhook('').replace('https://a', 'https://user:hunter2@a')).join()).not.toContain('hunter2')
   })
 
+  test('do not repeat the path they stand behind', () => {
+    const told = readCorpus().flatMap(({ text }) => {
+      const { documents, problems } = read(text)
+      return [...problems, ...documents.flatMap((document) => [...document.problems, ...document.notices])]
+    })
+    expect(told.filter(({ path, message }) => path !== '' && message.startsWith(path))).toEqual([])
+    expect(told.length).toBeGreaterThan(300)
+  })
+
+  const hintsOf = (text: string) => read(text).documents.flatMap(({ problems }) => problems.map(({ hint }) => hint))
+
+  test.each([
+    ['displayName: 1.10', 'Quote it: "1.10".'],
+    ['displayName: 0x10', 'Quote it: "0x10".'],
+    ['projects: [12, 1e3]', 'Quote it: "12".', 'Quote it: "1e3".'],
+    ['description: True', 'Quote it: "True".'],
+    ['displayName: &n 1.10, projects: [*n]', 'Quote it: "1.10".', 'Quote it.'],
+    [`displayName: 0.${'1'.repeat(70)}`, 'Quote it.'],
+    ['delivery: {maxAttempts: "010"}', ''],
+    ['delivery: {maxAttempts: "10"}', 'Without quotes: 10.'],
+  ])('the hint for {%s} does not change what is written', (spec, ...hints) => {
+    expect(hintsOf(webhook(spec))).toEqual(hints)
+  })
+
+  test('nor does that of names, labels and annotations', () => {
+    const metadata = '{name: a, labels: {v: 1.10}, annotations: {"a.b/c": 0o17, d: True}}'
+    const hints = ['Quote it: "1.10".', 'Quote it: "0o17".', 'Quote it: "True".']
+    expect(hintsOf(webhook('').replace('{name: a}', metadata))).toEqual(hints)
+    expect(read(webhook('').replace('name: a', 'name: 1.10')).problems.map(({ hint }) => hint)).toEqual([
+      'Quote it: "1.10".',
+    ])
+    const object = {
+      apiVersion: 'nepenthes.dev/v1',
+      kind: 'Webhook',
+      metadata: { name: 'a' },
+      spec: { displayName: 1.1 },
+    }
+    expect(documentFromObject(object, 'ns/a')?.problems.map(({ hint }) => hint)).toContain('Quote it.')
+  })
+
+  test.each([
+    ['ulr: x', 'Did you mean url?'],
+    ['tsl: {}', 'Did you mean tls?'],
+    ['delivery: {orderign: None}', 'Did you mean ordering?'],
+  ])('neighbouring letters swapped are one slip: %s', (spec, hint) => {
+    expect(hintsOf(webhook(spec))).toEqual([hint])
+  })
+
+  test('neighbouring letters swapped are one slip outside the spec as well', () => {
+    expect(hintsOf(webhook('').replace('{name: a}', '{name: a, lables: {}}'))).toEqual(['Did you mean labels?'])
+    expect(hintsOf(webhook('').replace('spec:', 'sepc:'))).toContain('Did you mean spec?')
+    expect(told(webhook('').replace('name: a', 'nmae: a')).join()).toContain('Did you mean name?')
+  })
+
+  test.each([
+    ['project: created', 'No space after the colon: write project:created.'],
+    ['time_entry: create', 'No space after the colon: write time_entry:created.'],
+    ['3', expect.stringMatching(/^One of: project:created, /)],
+    ['{project: created, a: b}', expect.stringMatching(/^One of: project:created, /)],
+  ])('the event %s gets the hint that mends it', (event, hint) => {
+    expect(hintsOf(webhook('').replace('"project:created"', event))).toEqual([hint])
+  })
+
   test('of a key are pointed at the key, of an alias at the alias', () => {
     expect(told(webhook('tls: &t {x: 1}, signature: *t'))).toEqual([
-      '4:72 UnknownField: spec.tls has no field "x" / Known here: ca.',
-      expect.stringMatching(/^4:\d+ UnknownField: spec.signature has no field "x"/),
-      expect.stringMatching(/^4:\d+ MissingField: spec.signature.secretKeyRef is missing/),
+      '4:72 UnknownField: spec.tls.x: there is no such field / Known here: ca.',
+      expect.stringMatching(/^4:\d+ UnknownField: spec.signature.x: there is no such field/),
+      expect.stringMatching(/^4:\d+ MissingField: spec.signature.secretKeyRef: is missing/),
     ])
   })
 })
@@ -126,10 +193,10 @@ apiVersion: nepenthes.dev/v1
 kind: Project
 `
     expect(told(text)).toEqual([
-      '10:13 WrongApiVersion: the apiVersion of Webhook must be nepenthes.dev/v1, found "nepenthes.dev/v2" / Write apiVersion: nepenthes.dev/v1',
-      '13:1 WrongApiVersion: the apiVersion of ApiSettings must be nepenthes.dev/v1, found none / Write apiVersion: nepenthes.dev/v1',
-      '16:7 UnknownKind: nepenthes.dev has no kind "Webhoks", only ApiSettings and Webhook / Did you mean Webhook?',
-      '19:7 UnknownKind: nepenthes.dev has no kind "Project", only ApiSettings and Webhook / Write kind: ApiSettings or Webhook.',
+      '10:13 WrongApiVersion: apiVersion: must be nepenthes.dev/v1 for Webhook, found "nepenthes.dev/v2" / Write apiVersion: nepenthes.dev/v1',
+      '13:1 WrongApiVersion: apiVersion: must be nepenthes.dev/v1 for ApiSettings, found none / Write apiVersion: nepenthes.dev/v1',
+      '16:7 UnknownKind: kind: nepenthes.dev has no kind "Webhoks", only ApiSettings and Webhook / Did you mean Webhook?',
+      '19:7 UnknownKind: kind: nepenthes.dev has no kind "Project", only ApiSettings and Webhook / Write kind: ApiSettings or Webhook.',
       'notice 1:1 NotOurs: skipped: ConfigMap of v1 is not a resource of nepenthes.dev / ',
       'notice 4:1 NotOurs: skipped: the document is not a mapping / ',
       'notice 6:1 NotOurs: skipped: the document has no apiVersion and kind / ',
@@ -156,7 +223,7 @@ items:
     const { documents, notices } = read(text)
     expect(documents.map(({ key, origin }) => `${key} ${origin.line}`)).toEqual(['Webhook/a 4', 'Webhook/b 11'])
     expect(documents[1]?.problems.map(line)).toEqual([
-      '14:15 ExactlyOne: spec needs one of url and urlFrom / Add url, or urlFrom to take it from a Secret.',
+      '14:15 ExactlyOne: spec: one of url and urlFrom is needed / Add url, or urlFrom to take it from a Secret.',
     ])
     expect(notices).toHaveLength(1)
   })
@@ -164,8 +231,8 @@ items:
   test('warn of http, and say that a namespace means nothing here', () => {
     const text = webhook('').replace('https', 'http').replace('{name: a}', '{name: a, namespace: x}')
     expect(told(text)).toEqual([
-      'warning 4:13 InsecureUrl: spec.url is http: deliveries travel unencrypted / Use https if the receiver can.',
-      'notice 3:21 NamespaceIgnored: metadata.namespace is ignored in a file: a directory is one environment / ',
+      'warning 4:13 InsecureUrl: spec.url: deliveries travel unencrypted over http / Use https if the receiver can.',
+      'notice 3:21 NamespaceIgnored: metadata.namespace: is ignored in a file: a directory is one environment / ',
     ])
   })
 

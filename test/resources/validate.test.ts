@@ -41,7 +41,7 @@ describe('nepenthes validate', () => {
     put({ 'a.yaml': VALID, 'b.yaml': BROKEN })
     expect(await validate(['.'])).toEqual({
       exitCode: 1,
-      stdout: `DIR/b.yaml:4:43: "project:create" is not an event [UnknownEvent]
+      stdout: `DIR/b.yaml:4:43: spec.events[0]: "project:create" is not an event [UnknownEvent]
     Did you mean project:created?
 2 resources in 2 files: 1 problem
 `,
@@ -55,7 +55,7 @@ describe('nepenthes validate', () => {
       exitCode: 0,
       stdout: '1 resource in 1 file: all valid\n',
       stderr:
-        'warning: DIR/a.yaml:4:13: spec.url is http: deliveries travel unencrypted [InsecureUrl]\n    Use https if the receiver can.\n',
+        'warning: DIR/a.yaml:4:13: spec.url: deliveries travel unencrypted over http [InsecureUrl]\n    Use https if the receiver can.\n',
     })
   })
 
@@ -82,9 +82,9 @@ describe('nepenthes validate', () => {
     put({ 'a,b%.yaml': BROKEN.replace('https', 'http').replace('{name: b}', '{name: b, namespace: x}') })
     const { stdout } = await validate(['a,b%.yaml'], 'github')
     expect(stdout.split('\n')).toEqual([
-      '::error file=DIR/a%2Cb%25.yaml,line=4,col=42,title=UnknownEvent::"project:create" is not an event. Did you mean project:created?',
-      '::notice file=DIR/a%2Cb%25.yaml,line=3,col=21,title=NamespaceIgnored::metadata.namespace is ignored in a file: a directory is one environment',
-      '::warning file=DIR/a%2Cb%25.yaml,line=4,col=13,title=InsecureUrl::spec.url is http: deliveries travel unencrypted. Use https if the receiver can.',
+      '::error file=DIR/a%2Cb%25.yaml,line=4,col=42,title=UnknownEvent::spec.events[0]: "project:create" is not an event. Did you mean project:created?',
+      '::notice file=DIR/a%2Cb%25.yaml,line=3,col=21,title=NamespaceIgnored::metadata.namespace: is ignored in a file: a directory is one environment',
+      '::warning file=DIR/a%2Cb%25.yaml,line=4,col=13,title=InsecureUrl::spec.url: deliveries travel unencrypted over http. Use https if the receiver can.',
       '',
     ])
   })
@@ -93,7 +93,9 @@ describe('nepenthes validate', () => {
     put({ 'a/x.yaml': VALID, 'b/x.yaml': VALID })
     expect((await validate(['a', 'a/x.yaml'])).exitCode).toBe(0)
     const { stdout } = await validate(['b', 'a'])
-    expect(stdout).toContain('DIR/b/x.yaml:1:1: Webhook/a is already defined at DIR/a/x.yaml:1 [DuplicateResource]')
+    expect(stdout).toContain(
+      'DIR/b/x.yaml:1:1: metadata.name: Webhook/a is already defined at DIR/a/x.yaml:1 [DuplicateResource]',
+    )
   })
 
   test('walks directories: YAML and JSON, links followed, hidden names left out', async () => {
