@@ -361,6 +361,19 @@ describe('a directory that is not there', () => {
     expect(messages()).toEqual([])
   })
 
+  it('is said to be none when it is a file, and waited for', async () => {
+    const root = join(temporaryDirectory(), 'config')
+    writeFileSync(root, webhook('a'))
+    const { source, until, names, messages } = await watchDocuments(root)
+    expect(source.synced).toBe(false)
+    expect(messages()).toEqual([`${root}: cannot be read: it is not a directory`])
+    unlinkSync(root)
+    await until(() => messages().join() === `${root}: cannot be read: it does not exist`)
+    write(root, { 'a.yaml': webhook('a') })
+    await until(() => source.synced && names().join() === 'a')
+    expect(messages()).toEqual([])
+  })
+
   it('may be a link that is swapped, wherever on the way', async () => {
     const base = temporaryDirectory()
     write(base, { 'v1/config/a.yaml': webhook('a', '1'), 'v2/config/a.yaml': webhook('a', '2') })

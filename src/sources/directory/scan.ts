@@ -43,7 +43,7 @@ export interface ScanOutcome {
   readonly files: ReadonlySet<string>
   /** Directories that are there but cannot be listed, and links that lead nowhere just now. */
   readonly failures: ReadonlyMap<string, Failure>
-  /** The directory the scan was to start from is not there. */
+  /** The directory the scan was to start from, not the root, is not there. */
   readonly missing: boolean
   /** More entries than the bound: the rest was not looked at. */
   readonly truncated: boolean
@@ -113,7 +113,7 @@ class Scan implements ScanOutcome {
   async #noteUnmet(path: string, isStart: boolean, { absent, failure }: DirectoryError): Promise<void> {
     const link = absent ? await danglingLink(this.#root, path) : undefined
     if (link !== undefined) this.failures.set(link, DANGLING)
-    else if (!absent) this.failures.set(path, failure)
+    else if (!absent || path === '') this.failures.set(path, failure)
     else if (isStart) this.missing = true
   }
 

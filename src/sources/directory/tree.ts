@@ -209,7 +209,7 @@ export class FileTree<T> {
         stopped: () => this.#stopped,
       },
     })
-    const nothingOfOurs = outcome.missing && from !== '' && !this.#directories.has(from) && !this.#failures.has(from)
+    const nothingOfOurs = outcome.missing && !this.#directories.has(from) && !this.#failures.has(from)
     if (this.#stopped || nothingOfOurs) return
     for (const path of outcome.listed) if (!mounts.has(path)) this.#files.unmount(path)
     this.#conclude(from, outcome, deep)
@@ -252,7 +252,6 @@ export class FileTree<T> {
       if (gone || mended) this.#failures.delete(path)
     }
     for (const [path, failure] of outcome.failures) this.#failures.set(path, failure)
-    if (from === '' && outcome.missing) this.#failures.set('', MISSING)
     if (deep && outcome.truncated) this.#failures.set('', TOO_MANY)
     return before !== JSON.stringify([...this.#failures])
   }
