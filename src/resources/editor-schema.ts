@@ -50,7 +50,8 @@ function documentSchema(kind: Kind): Schema {
 
 /** Fresh on every call: rules add to it. */
 function metadataSchema(): Schema {
-  const texts = { type: 'object', additionalProperties: { type: 'string' } }
+  // Templates leave them empty, which everybody reads as none.
+  const texts = { type: ['object', 'null'], additionalProperties: { type: 'string' } }
   return {
     type: 'object',
     description: 'Name, labels and annotations.',

@@ -23,13 +23,28 @@ export function clusterVerdict(): (object: unknown) => boolean {
     rules.set(rule, parsed)
     return parsed({ self }) === true
   }
-  return (object) => {
-    const { apiVersion, kind } = object as Schema
+  return (read) => {
+    const { apiVersion, kind } = read as Schema
     const crd = installed.find((one) => one.apiVersion === apiVersion && one.kind === kind)
-    return (
-      crd !== undefined && crd.validate(object) && [...walk(crd.schema, object)].every((node) => accepts(node, holds))
-    )
+    if (!crd) return false
+    const object = withoutNulls(crd.schema, read)
+    return crd.validate(object) && [...walk(crd.schema, object)].every((node) => accepts(node, holds))
   }
+}
+
+/**
+ * Before it validates, a server drops every property that is null where its schema is not nullable; nulls in a list stay, and are
+ * refused. (apiextensions-apiserver, structural/defaulting: PruneNonNullableNullsWithoutDefaults)
+ */
+function withoutNulls(schema: Schema, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutNulls((schema['items'] ?? {}) as Schema, item))
+  if (typeof value !== 'object' || value === null) return value
+  const properties = (schema['properties'] ?? {}) as Record<string, Schema>
+  const kept = Object.entries(value).filter(([name, inner]) => {
+    const property = properties[name]
+    return inner !== null || property === undefined || property['nullable'] === true
+  })
+  return Object.fromEntries(kept.map(([name, inner]) => [name, withoutNulls(properties[name] ?? {}, inner)]))
 }
 
 function install(plural: string): InstalledCrd {

@@ -146,6 +146,21 @@ spec:
     expect(hintsOf(webhook(spec))).toEqual([hint])
   })
 
+  test.each([
+    ['projects: ', 'Remove the line, or give it a value.'],
+    ['signature: null', 'Remove the line, or give it a value.'],
+    ['delivery: {ordering: ~}', 'Remove the line, or give it a value.'],
+    ['projects: [a, null]', 'Remove the entry, or give it a value.'],
+  ])('nothing where something belongs: {%s}', (spec, hint) => {
+    expect(hintsOf(webhook(spec))).toEqual([hint])
+  })
+
+  test('no spec at all gets the way to write one', () => {
+    const settings = 'apiVersion: nepenthes.dev/v1\nkind: ApiSettings\nmetadata: {name: default}\nspec:\n'
+    expect(hintsOf(settings)).toEqual(['Write spec: {} for all defaults.'])
+    expect(hintsOf(settings.replace('spec:\n', ''))).toEqual(['Write spec: {} for all defaults.'])
+  })
+
   test('neighbouring letters swapped are one slip outside the spec as well', () => {
     expect(hintsOf(webhook('').replace('{name: a}', '{name: a, lables: {}}'))).toEqual(['Did you mean labels?'])
     expect(hintsOf(webhook('').replace('spec:', 'sepc:'))).toContain('Did you mean spec?')
