@@ -7,10 +7,9 @@ import type { StatusListing } from '../status/listing.ts'
 import { deliveryId, parseDeliveryId } from '../storage/delivery-id.ts'
 import type { AttemptRecord, DeliveryRecord, DeliveryState } from '../storage/records.ts'
 import type { DeliveryFilter, DeliveryStore } from '../storage/store.ts'
+import { parseId, parseLimit, parseState } from './delivery-filter.ts'
 import { badRequest, notFound, type Refusal, refuse } from './refusal.ts'
 
-const STATES: readonly DeliveryState[] = ['pending', 'delivered', 'dead', 'cancelled']
-const LIMIT_MAX = 1000
 const LIMIT_DEFAULT = 50
 
 /** One event on its way to one webhook, as the delivery log shows it. Times are RFC 3339 in UTC with milliseconds. */
@@ -106,23 +105,18 @@ function noDelivery(id: string): Refusal {
 }
 
 function readFilter(query: ListRequest['Querystring']): Result<DeliveryFilter, Refusal> {
-  const state = STATES.find((candidate) => candidate === query.state)
-  if (query.state !== undefined && !state) {
-    return fail(badRequest(`there is no state "${query.state}"`, `The states are ${STATES.join(', ')}.`))
-  }
-  const limit = query.limit ?? String(LIMIT_DEFAULT)
-  if (!/^[1-9]\d{0,3}$/.test(limit) || Number(limit) > LIMIT_MAX) {
-    return fail(badRequest(`limit "${limit}": expected 1 to ${LIMIT_MAX}`))
-  }
-  const beforeSeq = query.before === undefined ? undefined : parseDeliveryId(query.before)
-  if (query.before !== undefined && beforeSeq === undefined) {
-    return fail(badRequest(`before "${query.before}": expected the id of a delivery, for example dlv_2n9c`))
-  }
+  const { webhook, limit = String(LIMIT_DEFAULT) } = query
+  const state = query.state === undefined ? undefined : parseState(query.state)
+  if (state && !state.ok) return fail(badRequest(`state "${query.state}": expected ${state.error}`))
+  const count = parseLimit(limit)
+  if (!count.ok) return fail(badRequest(`limit "${limit}": expected ${count.error}`))
+  const before = query.before === undefined ? undefined : parseId(query.before)
+  if (before && !before.ok) return fail(badRequest(`before "${query.before}": expected ${before.error}`))
   return ok({
-    limit: Number(limit),
-    ...(query.webhook !== undefined && { webhook: query.webhook }),
-    ...(state && { state }),
-    ...(beforeSeq !== undefined && { beforeSeq }),
+    limit: count.value,
+    ...(webhook !== undefined && { webhook }),
+    ...(state && { state: state.value }),
+    ...(before && { beforeSeq: before.value }),
   })
 }
 

@@ -2,6 +2,7 @@ import { request } from 'undici'
 
 import { errorCode, toError, UserError } from '../base/errors.ts'
 import type { ClientConfig } from '../config.ts'
+import { isRecord } from '../resources/finding.ts'
 
 /** What the admin listener answered, whatever its status. */
 export interface Answer {
@@ -50,19 +51,37 @@ export async function askFor<T>(
   options: { body?: unknown } = {},
 ): Promise<T> {
   const answer = await ask(config, method, path, options)
-  if (answer.status >= 200 && answer.status < 300) return answer.body as T
+  const isOurs = answer.status === 204 || isRecord(answer.body)
+  if (answer.status >= 200 && answer.status < 300 && isOurs) return answer.body as T
   throw refusalError(config, answer)
+}
+
+/** As `askFor` by GET, for what is a list of items. */
+export async function askForList<T, More = unknown>(
+  config: ClientConfig,
+  path: string,
+): Promise<{ readonly items: readonly T[] } & More> {
+  const list = await askFor<{ items?: unknown }>(config, 'GET', path)
+  if (!Array.isArray(list.items)) throw foreignError(config, 200)
+  return list as { items: T[] } & More
+}
+
+/** Whether the answer has the shape of the listener's refusals: a proxy, or some other server, answers otherwise. */
+export function isRefusal({ body }: Answer): boolean {
+  return isRecord(body) && isRecord(body['error']) && typeof body['error']['message'] === 'string'
 }
 
 /** The listener's refusal as an error for people. */
 export function refusalError(config: ClientConfig, { status, body }: Answer): UserError {
   const error = (body as { error?: { message?: unknown; hint?: unknown } } | undefined)?.error
-  if (typeof error?.message !== 'string') {
-    return new UserError(
-      `${config.server} answered with HTTP status ${status}, but not as an admin listener does; is --server right?`,
-    )
-  }
+  if (typeof error?.message !== 'string') return foreignError(config, status)
   return new UserError(typeof error.hint === 'string' && error.hint ? `${error.message}\n${error.hint}` : error.message)
+}
+
+function foreignError({ server }: ClientConfig, status: number): UserError {
+  return new UserError(
+    `${server} answered with HTTP status ${status}, but not as an admin listener does; is --server right?`,
+  )
 }
 
 function headers(config: ClientConfig, hasBody: boolean): Record<string, string> {

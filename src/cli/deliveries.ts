@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 
 import type { AttemptView, DeliveryDetailView, DeliveryView } from '../admin/deliveries.ts'
-import { clientFlags, flag, readClientConfig, readOption, settleEnvironment } from '../config.ts'
-import { askFor } from './client.ts'
+import { parseId, parseLimit, parseState } from '../admin/delivery-filter.ts'
+import type { Result } from '../base/result.ts'
+import { clientFlags, flag, readClientConfig, readOption, settleEnvironment, UsageError } from '../config.ts'
+import { askFor, askForList } from './client.ts'
 import type { Io } from './io.ts'
 import { parseOutput, print } from './output.ts'
 import { printable, table } from './table.ts'
@@ -39,20 +41,26 @@ Examples:
     .action(async (_options: unknown, self: Command) => {
       settleEnvironment(self)
       const output = readOption(self, 'output', parseOutput)
-      const list = await askFor<{ items: DeliveryView[] }>(
-        readClientConfig(self),
-        'GET',
-        `/v1/deliveries?${filterOf(self)}`,
-      )
+      const filter = readFilter(self)
+      const list = await askForList<DeliveryView>(readClientConfig(self), `/v1/deliveries?${filter}`)
       print(io, output, list, () => deliveryTable(list.items))
     })
 }
 
-function filterOf(command: Command): string {
+/** The query the flags stand for; throws a UsageError for one the listener would refuse. */
+function readFilter(command: Command): string {
+  const parsers: Record<string, (text: string) => Result<unknown, string>> = {
+    state: parseState,
+    limit: parseLimit,
+    before: parseId,
+  }
   const filter = new URLSearchParams()
   for (const name of ['webhook', 'state', 'limit', 'before']) {
     const value: unknown = command.getOptionValue(name)
-    if (typeof value === 'string') filter.set(name, value)
+    if (typeof value !== 'string') continue
+    const parser = parsers[name]
+    if (parser) readOption(command, name, parser)
+    filter.set(name, value)
   }
   return filter.toString()
 }
@@ -82,10 +90,16 @@ function showCommand(io: Io): Command {
   return command.action(async (id: string, _options: unknown, self: Command) => {
     settleEnvironment(self)
     const output = readOption(self, 'output', parseOutput)
-    const path = `/v1/deliveries/${encodeURIComponent(id)}`
+    const path = deliveryPath(id)
     const delivery = await askFor<DeliveryDetailView>(readClientConfig(self), 'GET', path)
     print(io, output, delivery, () => deliveryText(delivery))
   })
+}
+
+function deliveryPath(id: string): string {
+  const seq = parseId(id)
+  if (!seq.ok) throw new UsageError(`"${id}": expected ${seq.error}\nSee nepenthes deliveries list.`)
+  return `/v1/deliveries/${id}`
 }
 
 function deliveryText(delivery: DeliveryDetailView): string {
@@ -113,8 +127,8 @@ function redeliverCommand(io: Io): Command {
   for (const option of clientFlags()) command.addOption(option)
   return command.action(async (id: string, _options: unknown, self: Command) => {
     settleEnvironment(self)
-    const path = `/v1/deliveries/${encodeURIComponent(id)}/redeliver`
-    const again = await askFor<DeliveryView>(readClientConfig(self), 'POST', path)
+    const path = deliveryPath(id)
+    const again = await askFor<DeliveryView>(readClientConfig(self), 'POST', `${path}/redeliver`)
     io.out(`${again.id}\n`)
     io.err(`queued as ${again.id} for webhook ${again.webhook}\n`)
   })

@@ -4,7 +4,7 @@ import { UserError } from '../base/errors.ts'
 import { clientFlags, flag, readClientConfig, readOption, settleEnvironment } from '../config.ts'
 import { problemText, type Problem } from '../resources/problem.ts'
 import type { Condition, ConditionType, ResourceWithStatus } from '../status/status.ts'
-import { askFor } from './client.ts'
+import { askForList } from './client.ts'
 import type { Io } from './io.ts'
 import { parseOutput, print } from './output.ts'
 import { printable, table } from './table.ts'
@@ -37,7 +37,7 @@ Examples:
       settleEnvironment(self)
       const output = readOption(self, 'output', parseOutput)
       const target = what === undefined ? undefined : parseTarget(what)
-      const all = await askFor<ResourceList>(readClientConfig(self), 'GET', '/v1/resources')
+      const all = await askForList<ResourceWithStatus, ResourceList>(readClientConfig(self), '/v1/resources')
       const list = { ...all, items: all.items.filter((item) => matches(item, target)) }
       print(io, output, list, () => statusTable(list))
       if (target?.name !== undefined && list.items.length === 0) throw notThere(target.kind, target.name)

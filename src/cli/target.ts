@@ -1,5 +1,6 @@
 import { noSuchKind } from '../admin/refusal.ts'
 import { kindNamed } from '../resources/kinds.ts'
+import { isSubdomain } from '../resources/metadata.ts'
 import type { Kind } from '../resources/resource.ts'
 import { UsageError } from '../config.ts'
 
@@ -17,7 +18,9 @@ export function parseTarget(text: string): Target {
     const { message, hint } = noSuchKind(kindName)
     throw new UsageError(`${message}\n${hint}`)
   }
-  if (name === '' || rest.length > 0) throw new UsageError(`"${text}": expected KIND/NAME, for example webhook/billing`)
+  // What no resource can be called would also be a path of its own: `..`.
+  if ((name !== undefined && !isSubdomain(name)) || rest.length > 0)
+    throw new UsageError(`"${text}": expected KIND/NAME, for example webhook/billing`)
   return { kind, name }
 }
 

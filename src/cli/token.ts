@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 
 import type { TokenView } from '../admin/tokens.ts'
-import { clientFlags, flag, readClientConfig, readOption, settleEnvironment } from '../config.ts'
-import { askFor } from './client.ts'
+import { clientFlags, flag, readClientConfig, readOption, settleEnvironment, UsageError } from '../config.ts'
+import { askFor, askForList } from './client.ts'
 import type { Io } from './io.ts'
 import { parseOutput, print } from './output.ts'
 import { table } from './table.ts'
@@ -50,7 +50,7 @@ function listCommand(io: Io): Command {
   return command.action(async (_options: unknown, self: Command) => {
     settleEnvironment(self)
     const output = readOption(self, 'output', parseOutput)
-    const list = await askFor<{ items: TokenView[] }>(readClientConfig(self), 'GET', '/v1/tokens')
+    const list = await askForList<TokenView>(readClientConfig(self), '/v1/tokens')
     print(io, output, list, () => tokenTable(list.items))
   })
 }
@@ -70,7 +70,9 @@ function revokeCommand(io: Io): Command {
   for (const option of clientFlags()) command.addOption(option)
   return command.action(async (id: string, _options: unknown, self: Command) => {
     settleEnvironment(self)
-    await askFor(readClientConfig(self), 'DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
+    if (!/^\d+$/.test(id))
+      throw new UsageError(`"${id}": expected the id of a token, a number\nSee nepenthes token list.`)
+    await askFor(readClientConfig(self), 'DELETE', `/v1/tokens/${id}`)
     io.out(`token ${id} revoked\n`)
   })
 }

@@ -14,8 +14,9 @@ import {
   settleEnvironment,
   UsageError,
 } from '../config.ts'
+import { isRecord } from '../resources/finding.ts'
 import { CONDITION_TYPES, type ResourceWithStatus } from '../status/status.ts'
-import { type Answer, ask, refusalError, UnreachableError } from './client.ts'
+import { type Answer, ask, isRefusal, refusalError, UnreachableError } from './client.ts'
 import { parseDurationMs } from './duration.ts'
 import type { Io } from './io.ts'
 import { printable } from './table.ts'
@@ -83,21 +84,30 @@ async function waitUntil(config: ClientConfig, wish: Wish, clock: Clock, io: Io)
   const end = clock.elapsed() + wish.timeoutMs
   let told = false
   for (;;) {
-    const leftMs = Math.max(0, end - clock.elapsed())
-    const answer = await askOnce(config, wish, leftMs)
+    const answer = await askOnce(config, wish, Math.max(0, end - clock.elapsed()))
+    if (!(answer instanceof UnreachableError) && isAbout(answer, wish)) return
     const done = end <= clock.elapsed()
-    if (answer instanceof UnreachableError) {
-      if (done) throw answer
+    if (answer instanceof UnreachableError || isProxys(answer)) {
+      if (done) throw answer instanceof UnreachableError ? answer : refusalError(config, answer)
       if (!told) io.err(`waiting for an operator at ${config.server}\n`)
       told = true
-      await sleep(clock, Math.min(RECONNECT_MS, end - clock.elapsed()))
-      continue
+    } else {
+      if (answer.status !== 504 && answer.status !== 503) throw refusalError(config, answer)
+      if (done) throw timedOut(wish, (answer.body as { resource?: ResourceWithStatus | null }).resource)
+      if (answer.status === 504) continue
     }
-    if (answer.status === 200) return
-    if (answer.status !== 504 && answer.status !== 503) throw refusalError(config, answer)
-    if (done) throw timedOut(wish, (answer.body as { resource?: ResourceWithStatus | null }).resource)
-    if (answer.status === 503) await sleep(clock, RECONNECT_MS)
+    await sleep(clock, Math.max(0, Math.min(RECONNECT_MS, end - clock.elapsed())))
   }
+}
+
+/** Whether it is the resource itself: a server that is none of ours may answer 200 to anything. */
+function isAbout({ status, body }: Answer, { name }: Wish): boolean {
+  return status === 200 && isRecord(body) && isRecord(body['metadata']) && body['metadata']['name'] === name
+}
+
+/** Somebody in front of the operator says that it does not answer (yet). */
+function isProxys(answer: Answer): boolean {
+  return [502, 503, 504].includes(answer.status) && !isRefusal(answer)
 }
 
 async function askOnce(config: ClientConfig, wish: Wish, leftMs: number): Promise<Answer | UnreachableError> {

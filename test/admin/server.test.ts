@@ -61,6 +61,13 @@ describe('resources', () => {
     expect(await ask(admin, `/v1/resources/${kind}/billing`)).toEqual({ status: 200, body: billing })
   })
 
+  test('a name may be as long as names are', async () => {
+    await using admin = await startAdmin()
+    const long = resourceWith('Webhook', 'a'.repeat(253), [['Ready', 'True']])
+    admin.listing.put(long)
+    expect(await ask(admin, `/v1/resources/Webhook/${'a'.repeat(253)}`)).toEqual({ status: 200, body: long })
+  })
+
   test.each([
     ['/v1/resources/Gadget/x', 404, 'there is no kind "Gadget"'],
     ['/v1/resources/Webhook/none', 404, 'there is no Webhook/none'],
@@ -203,9 +210,21 @@ describe('deliveries', () => {
     ['GET', '/v1/deliveries?limit=0', 400],
     ['GET', '/v1/deliveries?limit=1001', 400],
     ['GET', '/v1/deliveries?before=3', 400],
+    ['GET', '/v1/deliveries?webhook=a&webhook=b', 400],
+    ['GET', '/v1/deliveries?state=dead&state=dead', 400],
+    ['GET', '/v1/deliveries?limit=1&limit=1', 400],
+    ['GET', '/v1/deliveries?before=dlv_1&before=dlv_2', 400],
+    ['GET', '/v1/resources/webhook/billing?condition=Ready&condition=Ready', 400],
+    ['GET', '/v1/resources/webhook/billing?condition=Ready&status=True&status=False', 400],
+    ['GET', '/v1/resources/webhook/billing?condition=Ready&timeoutSeconds=1&timeoutSeconds=1', 400],
+    ['GET', '/v1/tokens?x&x', 400],
+    ['GET', '/%zz', 400],
+    ['GET', '/v1/deliveries/%zz', 400],
   ])('%s %s is %d', async (method, path, status) => {
     const answer = await ask(admin, path, method)
     expect(answer).toMatchObject({ status, body: { error: { message: expect.stringMatching(/./) as string } } })
+    expect(Object.keys(answer.body)).toEqual(['error'])
+    expect(admin.logged).toEqual([])
   })
 })
 

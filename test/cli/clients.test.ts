@@ -159,6 +159,7 @@ describe('wait', () => {
 
   test.each([
     [['webhook', '--for=condition=Ready'], 'expected KIND/NAME'],
+    [['webhook/..', '--for=condition=Ready'], 'expected KIND/NAME'],
     [['webhook/x', '--for=condition=Raedy'], 'expected condition=TYPE'],
     [['webhook/x', '--for=delete'], 'expected condition=TYPE'],
     [['webhook/x', '--for=condition=Ready', '--timeout', 'soon'], '--timeout "soon": expected a duration'],
@@ -218,11 +219,15 @@ describe('deliveries', () => {
   })
 
   test.each([
-    [['show', 'dlv_zz'], 'nepenthes: there is no delivery "dlv_zz"'],
-    [['list', '--limit', '0'], 'nepenthes: limit "0": expected 1 to 1000'],
-  ])('%j fails', async (args, stderr) => {
+    [['show', 'dlv_zz'], 1, 'nepenthes: there is no delivery "dlv_zz"'],
+    [['show', '..'], 2, 'nepenthes: "..": expected the id of a delivery, for example dlv_2n9c'],
+    [['redeliver', 'dlv_1/..'], 2, 'nepenthes: "dlv_1/..": expected the id of a delivery'],
+    [['list', '--limit', '0'], 2, 'nepenthes: --limit "0": expected 1 to 1000\n'],
+    [['list', '--state', 'foo'], 2, 'nepenthes: --state "foo": expected pending, delivered, dead, cancelled\n'],
+    [['list', '--before', 'x'], 2, 'nepenthes: --before "x": expected the id of a delivery'],
+  ])('%j fails with %d', async (args, code, stderr) => {
     const ran = await runHere('deliveries', ...args)
-    expect(ran.code).toBe(1)
+    expect(ran.code).toBe(code)
     expect(ran.stderr).toContain(stderr)
   })
 })
@@ -237,10 +242,42 @@ describe('token', () => {
     expect(await runHere('token', 'revoke', '1')).toEqual({ code: 0, stdout: 'token 1 revoked\n', stderr: '' })
     expect((await runHere('token', 'list')).stdout).toBe('No tokens.\n')
     expect((await runHere('token', 'revoke', '1')).stderr).toContain('there is no token "1"')
+    expect(await runHere('token', 'revoke', '..')).toMatchObject({ code: 2 })
   })
 })
 
+/** A server that is none of ours: whatever is asked, it says this. */
+async function startOther(status: number, body: string) {
+  const other = createServer((_request, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1')
+  await new Promise((resolve) => other.once('listening', resolve))
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+  return { url, [Symbol.asyncDispose]: () => other[Symbol.asyncDispose]() }
+}
+
 describe('the way to the server', () => {
+  test.each([
+    [503, 'no healthy upstream'],
+    [504, '<html>'],
+    [504, '{"resource":null}'],
+    [200, '<html>'],
+    [200, '{"items":[],"metadata":{"name":"other"}}'],
+    [200, 'null'],
+  ])('somebody who answers %d with %s', async (status, body) => {
+    await using other = await startOther(status, body)
+    const server = ['--server', other.url]
+    const commands = [
+      ['wait', 'webhook/billing', '--for=condition=Ready', '--timeout', '0'],
+      ...(body.startsWith('{"items"') ? [] : [['status'], ['deliveries', 'list'], ['token', 'list']]),
+    ]
+    for (const command of commands) {
+      const { code, stderr } = await nepenthesHere([...command, ...server])
+      expect({ code, stderr }, command.join(' ')).toEqual({
+        code: 1,
+        stderr: `nepenthes: ${other.url} answered with HTTP status ${status}, but not as an admin listener does; is --server right?\n`,
+      })
+    }
+  })
+
   test('nobody there', async () => {
     const { code, stderr } = await nepenthes(['status', '--server', 'http://127.0.0.1:1'])
     expect({ code, stderr }).toEqual({
