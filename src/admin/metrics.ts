@@ -12,7 +12,8 @@ type Controller = 'environment'
 
 const CONTROLLERS: Record<Controller, true> = { environment: true }
 const FINAL_STATES: Record<FinalState, true> = { delivered: true, dead: true, cancelled: true }
-const ATTEMPT_OUTCOMES: Record<AttemptOutcome, true> = {
+/** Of attempts there can be: an address that is refused is never dialled, so nothing was attempted (`Delivering` says so). */
+const ATTEMPT_OUTCOMES: Record<Exclude<AttemptOutcome, 'address-blocked'>, true> = {
   success: true,
   http: true,
   timeout: true,
@@ -20,7 +21,6 @@ const ATTEMPT_OUTCOMES: Record<AttemptOutcome, true> = {
   connect: true,
   tls: true,
   protocol: true,
-  'address-blocked': true,
 }
 const RECONCILE_RESULTS: Record<ReconcileResult, true> = {
   success: true,

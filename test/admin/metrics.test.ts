@@ -34,7 +34,6 @@ test('every counter is there from the start, at 0', async () => {
       "nepenthes_delivery_attempts_total{outcome="connect"} 0",
       "nepenthes_delivery_attempts_total{outcome="tls"} 0",
       "nepenthes_delivery_attempts_total{outcome="protocol"} 0",
-      "nepenthes_delivery_attempts_total{outcome="address-blocked"} 0",
       "controller_runtime_reconcile_total{controller="environment",result="success"} 0",
       "controller_runtime_reconcile_total{controller="environment",result="error"} 0",
       "controller_runtime_reconcile_total{controller="environment",result="requeue"} 0",
