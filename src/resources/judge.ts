@@ -4,6 +4,7 @@ import { checkMetadata } from './metadata.ts'
 import type { AmbiguousValue, NodeValue } from './node-value.ts'
 import type { Kind } from './resource.ts'
 import { valuesAt } from './rule.ts'
+import { EMBEDDED_EVENTS, EVENTS } from './vocabulary.ts'
 import { FINDINGS_MAX, schemaCheck, unknownField, type SchemaCheck } from './schema-check.ts'
 
 const TOP_FIELDS = ['apiVersion', 'kind', 'metadata', 'spec']
@@ -48,6 +49,20 @@ export function warnings(kind: Kind, object: Readonly<Record<string, unknown>>):
   if (typeof url !== 'string' || !url.startsWith('http://')) return []
   const message = 'deliveries travel unencrypted over http'
   return [{ path: ['spec', 'url'], code: 'InsecureUrl', message, hint: 'Use https if the receiver can.' }]
+}
+
+/** Events that exist, and that no backend of a directory sends: there the backend is always the embedded one. */
+export function unsupportedEvents(kind: Kind, object: Readonly<Record<string, unknown>>): Finding[] {
+  const { spec } = object
+  if (kind !== 'Webhook' || !isRecord(spec) || !Array.isArray(spec['events'])) return []
+  const events: readonly unknown[] = spec['events']
+  return events.slice(0, EVENTS.length).flatMap((event, index) => {
+    const isUnsupported = EVENTS.some((name) => name === event) && !EMBEDDED_EVENTS.some((name) => name === event)
+    if (!isUnsupported) return []
+    const message = `the embedded backend does not send ${String(event)}: the operator does not accept this document`
+    const hint = `It sends ${EMBEDDED_EVENTS.join(', ')}.`
+    return [{ path: ['spec', 'events', index], code: 'UnsupportedEvent' as const, message, hint }]
+  })
 }
 
 /**

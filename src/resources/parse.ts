@@ -2,7 +2,7 @@ import { isNode, isScalar, type Node } from 'yaml'
 import { classify } from './classify.ts'
 import { textsOf, toDocument, usableName } from './document.ts'
 import { formatPath, isRecord, printable, type Finding, type Path } from './finding.ts'
-import { allFindings, judge, warnings } from './judge.ts'
+import { allFindings, judge, unsupportedEvents, warnings } from './judge.ts'
 import { readNode } from './node-value.ts'
 import { LineIndex, offsetOf, scalarSource } from './place.ts'
 import type { Notice, Problem } from './problem.ts'
@@ -125,7 +125,9 @@ function fileMetadata(name: string, metadata: Record<string, unknown>): Document
 }
 
 function noticesOf(reader: FileReader, item: Item, kind: Kind, value: Record<string, unknown>): Notice[] {
-  const notices = warnings(kind, value).map((finding) => noticeAt(reader, item, finding, 'warning'))
+  const notices = [...warnings(kind, value), ...unsupportedEvents(kind, value)].map((finding) =>
+    noticeAt(reader, item, finding, 'warning'),
+  )
   const { metadata } = value
   if (isRecord(metadata) && Object.hasOwn(metadata, 'namespace')) {
     const message = 'is ignored in a file: a directory is one environment'

@@ -95,6 +95,11 @@ export const PROBLEM_CODES = {
     cause: 'A misspelling.',
     cure: 'Use the event in the hint; the list is in docs/resources.md.',
   },
+  UnsupportedEvent: {
+    what: 'Warning: an event that exists, but that the embedded backend does not send.',
+    cause: 'Comments and attachments are events of other backends only.',
+    cure: 'Remove it: the operator does not accept the document (`Accepted` is False, reason `UnsupportedValue`).',
+  },
   DuplicateItem: {
     what: 'An entry of a set, or a header name, is given twice.',
     cause: 'Usually a copied line. Header names are compared ignoring case.',

@@ -68,6 +68,7 @@ describe('the corpus', () => {
       'NotOurs',
       'NamespaceIgnored',
       'InsecureUrl',
+      'UnsupportedEvent',
       'DuplicateResource',
       'NameConflict',
     ]

@@ -251,6 +251,14 @@ items:
     ])
   })
 
+  test('warn of events that exist, and that the embedded backend does not send', () => {
+    const text = webhook('').replace('["project:created"]', '["project:created", "attachment:created"]')
+    expect(told(text)).toEqual([
+      'warning 4:62 UnsupportedEvent: spec.events[1]: the embedded backend does not send attachment:created: the operator does not accept this document / It sends project:created, project:updated, work_package:created, work_package:updated, time_entry:created.',
+    ])
+    expect(read(text).documents[0]?.problems).toEqual([])
+  })
+
   test('keep their raw spec, metadata and place, valid or not', () => {
     const [document] = read(`---\n${webhook('enabled: false, x: 1')}`).documents
     expect(document).toMatchObject({
