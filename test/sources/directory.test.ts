@@ -1,8 +1,24 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  statSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, relative } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { tmpdir } from 'node:os'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { saveByRename, swapMount, temporaryDirectory, watchDocuments, webhook, write } from './watched.ts'
+
+/** A directory on another device than temporary files; Linux has shared memory there. undefined: none is known. */
+const otherDevice =
+  existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(tmpdir()).dev ? '/dev/shm' : undefined
 
 describe('reading a directory', () => {
   it('takes every YAML and JSON file, nested ones too, and nothing hidden', async () => {
@@ -371,6 +387,51 @@ describe('a directory that is not there', () => {
     await until(() => messages().join() === `${root}: cannot be read: it does not exist`)
     write(root, { 'a.yaml': webhook('a') })
     await until(() => source.synced && names().join() === 'a')
+    expect(messages()).toEqual([])
+  })
+
+  it('may come back as another one, without a folder the first one had', async () => {
+    const root = join(temporaryDirectory(), 'config')
+    write(root, { 'a.yaml': webhook('a'), 'x/y/b.yaml': webhook('b') })
+    const { until, names, messages } = await watchDocuments(root)
+    renameSync(root, `${root}.away`)
+    await until(() => messages().length > 0)
+    write(`${root}.next`, { 'a.yaml': webhook('a') })
+    renameSync(`${root}.next`, root)
+    await until(() => names().join() === 'a')
+    expect(messages()).toEqual([])
+  })
+
+  it.skipIf(!otherDevice)('is waited for when what is left is an empty mount point', async () => {
+    const base = temporaryDirectory()
+    const disk = mkdtempSync(`${otherDevice}/nepenthes-sources-`)
+    onTestFinished(() => rmSync(disk, { recursive: true }))
+    write(disk, { 'a.yaml': webhook('a'), 'x/b.yaml': webhook('b') })
+    // A link that turns from a directory on one device to an empty one on another: all that unmounting shows, without needing to mount.
+    const root = join(base, 'config')
+    const turn = (target: string) => {
+      symlinkSync(target, `${root}.next`)
+      renameSync(`${root}.next`, root)
+    }
+    mkdirSync(join(base, 'mount-point'))
+    turn(disk)
+    const { source, until, names, says, messages } = await watchDocuments(root)
+    for (const round of ['1', '2']) {
+      turn('mount-point')
+      await until(() => messages().length > 0)
+      expect(messages()).toEqual([`${root}: cannot be read: it is empty, and on another device than before`])
+      expect(names()).toEqual(['a', 'b'])
+      expect(source.silent(join(root, 'a.yaml'))).toBe(true)
+      saveByRename(disk, 'a.yaml', webhook('a', round))
+      turn(disk)
+      await until(() => messages().length === 0 && says('a') === round)
+    }
+    turn('mount-point')
+    await until(() => messages().length > 0)
+    saveByRename(base, 'mount-point/b.yaml', webhook('b', 'entered'))
+    await until(() => names().join() === 'b' && says('b') === 'entered')
+    unlinkSync(join(base, 'mount-point/b.yaml'))
+    await until(() => names().length === 0)
     expect(messages()).toEqual([])
   })
 

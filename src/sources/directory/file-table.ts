@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.ts'
 import { planBatch } from './batch.ts'
 import { asFailing, asFailingRead, asRead, observe, SETTLE_MS, type FileRecord } from './file-state.ts'
 import { lookAt, readUnchanged, type Asking, type Failure, type FoundFile, type Look } from './files.ts'
-import { answers, inParallel, inSlices, parentOf } from './scan.ts'
+import { inParallel, inSlices, parentOf } from './scan.ts'
 
 /** What settled together. Paths are relative to the root, with slashes. */
 export interface TreeBatch<T> {
@@ -27,6 +27,8 @@ export interface FileTableOptions<T> {
   readonly interpret: (bytes: Buffer, path: string) => T
   readonly onBug: (error: Error, path: string) => void
   readonly onBatch: (batch: TreeBatch<T>) => void
+  /** Whether this directory can say what is not in it. */
+  readonly answers: (directory: string) => Promise<boolean>
   /** These directories do not say the same as what was read from them: they want to be listed again; '' is the root. */
   readonly onDoubt: (directories: Iterable<string>) => void
 }
@@ -71,6 +73,10 @@ export class FileTable<T> {
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  get isEmpty(): boolean {
+    return this.#records.size === 0
   }
 
   record(path: string): FileRecord | undefined {
@@ -216,7 +222,7 @@ export class FileTable<T> {
   async #confirmGone(path: string, planned: FileRecord, memo: Map<string, Promise<boolean>>): Promise<Draft<T>> {
     if (planned.mount !== undefined) return { planned, next: undefined }
     const directory = parentOf(path)
-    const answer = memo.get(directory) ?? answers(this.#options.root, directory)
+    const answer = memo.get(directory) ?? this.#options.answers(directory)
     memo.set(directory, answer)
     if (!(await answer)) {
       this.#options.onDoubt([''])

@@ -33,6 +33,7 @@ export interface DirectoryIdentity {
   readonly inode: string
   /** The same, and different also when the directory was removed and created again under the same inode number. */
   readonly instance: string
+  readonly device: number
 }
 
 export interface ScanOutcome {
@@ -43,21 +44,32 @@ export interface ScanOutcome {
   readonly files: ReadonlySet<string>
   /** Directories that are there but cannot be listed, and links that lead nowhere just now. */
   readonly failures: ReadonlyMap<string, Failure>
+  /** The device the root is on, if it was listed. */
+  readonly rootDevice: number | undefined
   /** The directory the scan was to start from, not the root, is not there. */
   readonly missing: boolean
   /** More entries than the bound: the rest was not looked at. */
   readonly truncated: boolean
 }
 
+export interface ScanOptions {
+  readonly shape: TreeShape
+  readonly entriesMax: number
+  readonly events: ScanEvents
+  /** The device that what is known of the tree came from; undefined while nothing is known. */
+  readonly knownDevice: number | undefined
+}
+
+const UNMOUNTED: Failure = {
+  code: 'Unreadable',
+  reason: 'it is empty, and on another device than before',
+  hint: 'Mount it again. Nothing is deleted while this lasts. If it is meant to be empty, restart.',
+}
 const SLICE = 64
 const MOUNT_TRIES = 5
 
-export async function scanTree(
-  root: string,
-  from: string,
-  options: { readonly shape: TreeShape; readonly entriesMax: number; readonly events: ScanEvents },
-): Promise<ScanOutcome> {
-  const scan = new Scan(root, options.shape, options.entriesMax, options.events)
+export async function scanTree(root: string, from: string, options: ScanOptions): Promise<ScanOutcome> {
+  const scan = new Scan(root, options)
   await scan.run(from)
   return scan
 }
@@ -68,20 +80,23 @@ class Scan implements ScanOutcome {
   readonly directories = new Set<string>()
   readonly files = new Set<string>()
   readonly failures = new Map<string, Failure>()
+  rootDevice: number | undefined
   missing = false
   truncated = false
   readonly #root: string
   readonly #shape: TreeShape
   readonly #events: ScanEvents
+  readonly #knownDevice: number | undefined
   #entriesLeft: number
   #queue: string[] = []
   #links: string[] = []
 
-  constructor(root: string, shape: TreeShape, entriesMax: number, events: ScanEvents) {
+  constructor(root: string, { shape, entriesMax, events, knownDevice }: ScanOptions) {
     this.#root = root
     this.#shape = shape
     this.#entriesLeft = entriesMax
     this.#events = events
+    this.#knownDevice = knownDevice
   }
 
   async run(from: string): Promise<void> {
@@ -96,6 +111,10 @@ class Scan implements ScanOutcome {
   async #visit(path: string, isStart: boolean): Promise<void> {
     const identity = await identify(join(this.#root, path))
     if (!identity.ok) return this.#noteUnmet(path, isStart, identity.error)
+    if (path === '' && (await isUnmounted(this.#root, this.#knownDevice, this.#shape))) {
+      this.failures.set('', UNMOUNTED)
+      return
+    }
     this.directories.add(path)
     if (!(await this.#events.enter(path, identity.value))) return
     const entries = await list(join(this.#root, path))
@@ -108,6 +127,7 @@ class Scan implements ScanOutcome {
     if (covered === undefined) return
     await this.#visitEntries(path, entries.value, mounted, covered)
     this.listed.add(path)
+    if (path === '') this.rootDevice = identity.value.device
   }
 
   async #noteUnmet(path: string, isStart: boolean, { absent, failure }: DirectoryError): Promise<void> {
@@ -203,7 +223,7 @@ async function identify(path: string): Promise<Result<DirectoryIdentity, Directo
     const stats = await statAt(path)
     if (!stats.isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
     const inode = `${stats.dev}:${stats.ino}`
-    return ok({ inode, instance: `${inode}:${stats.birthtimeMs}` })
+    return ok({ inode, instance: `${inode}:${stats.birthtimeMs}`, device: stats.dev })
   } catch (thrown) {
     return directoryError(thrown)
   }
@@ -232,6 +252,19 @@ export async function inParallel<T>(width: number, items: readonly T[], work: (i
     for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item)
   }
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane))
+}
+
+/** True if the root is an empty directory on another device than what is known came from: an unmounted disk leaves its mount point. */
+export async function isUnmounted(
+  root: string,
+  knownDevice: number | undefined,
+  { skips }: TreeShape,
+): Promise<boolean> {
+  if (knownDevice === undefined) return false
+  const identity = await identify(root)
+  if (!identity.ok || identity.value.device === knownDevice) return false
+  const entries = await list(root)
+  return entries.ok && entries.value.every(({ name }) => skips(name))
 }
 
 /** True if `path` still leads to the directory of this identity. */

@@ -8,8 +8,10 @@ import { emptyBatch, FileTable, type TreeBatch } from './file-table.ts'
 import { failureOf, type Failure } from './files.ts'
 import { MOUNT_LINK } from './mount.ts'
 import {
+  answers,
   isBelow,
   isSameDirectory,
+  isUnmounted,
   parentOf,
   scanTree,
   type DirectoryIdentity,
@@ -62,6 +64,7 @@ export class FileTree<T> {
   readonly #stopping = new AbortController()
   #loops: Promise<unknown> = Promise.resolve()
   #answer: () => void = () => undefined
+  #rootDevice: number | undefined
   #complete = false
   #events = 0
   #timer: Timer | undefined
@@ -76,6 +79,7 @@ export class FileTree<T> {
       interpret: options.interpret,
       onBug: (err, path) => options.log.error({ err, file: path }, 'a bug kept a file from being understood'),
       onBatch: (batch) => this.#emit(batch),
+      answers: (directory) => this.#answers(directory),
       onDoubt: (directories) => this.#scans.add([...directories].map((path) => path || EVERYTHING)),
     })
     this.#directories = new Directories(this.#root, options.log, {
@@ -199,6 +203,7 @@ export class FileTree<T> {
     const outcome = await scanTree(this.#root, from, {
       shape: this.#options.shape,
       entriesMax: TREE_ENTRIES_MAX,
+      knownDevice: this.#knownDevice,
       events: {
         enter: (path, identity) => this.#enter(path, identity, deep || path === from),
         onFile: (file) => this.#files.met(file),
@@ -211,8 +216,18 @@ export class FileTree<T> {
     })
     const nothingOfOurs = outcome.missing && !this.#directories.has(from) && !this.#failures.has(from)
     if (this.#stopped || nothingOfOurs) return
+    this.#rootDevice = outcome.rootDevice ?? this.#rootDevice
     for (const path of outcome.listed) if (!mounts.has(path)) this.#files.unmount(path)
     this.#conclude(from, outcome, deep)
+  }
+
+  get #knownDevice(): number | undefined {
+    return this.#files.isEmpty ? undefined : this.#rootDevice
+  }
+
+  async #answers(directory: string): Promise<boolean> {
+    if (!(await answers(this.#root, directory))) return false
+    return !(await isUnmounted(this.#root, this.#knownDevice, this.#options.shape))
   }
 
   async #enter(path: string, identity: DirectoryIdentity, listAnyway: boolean): Promise<boolean> {
@@ -265,10 +280,10 @@ export class FileTree<T> {
     return gone.flatMap((path) => this.#directories.drop(path))
   }
 
-  /** A listing is not believed when it lacks a file: the file is looked for first. */
-  #lookForUnmet({ listed, files }: ScanOutcome): void {
+  /** A listing is not believed when it lacks a file, or the directory the file was in: the file is looked for first. */
+  #lookForUnmet(outcome: ScanOutcome): void {
     const unmet = [...this.#files.entries()].filter(([path, { phase, mount }]) => {
-      return phase !== 'vanishing' && !files.has(path) && listed.has(mount ?? parentOf(path))
+      return phase !== 'vanishing' && !outcome.files.has(path) && isLackedBy(outcome, mount ?? parentOf(path))
     })
     this.#files.touch(unmet.map(([path]) => path))
   }
@@ -280,4 +295,12 @@ export class FileTree<T> {
     const orphans = [...this.#files.entries()].filter(([path, { mount }]) => dropped.has(mount ?? parentOf(path)))
     this.#files.touch(orphans.map(([path]) => path))
   }
+}
+
+/** True if the scan listed the directory, or one above it in which it should have met the next on the way. */
+function isLackedBy(outcome: ScanOutcome, directory: string): boolean {
+  const { listed, directories, failures } = outcome
+  if (listed.has(directory)) return true
+  if (directory === '' || directories.has(directory) || failures.has(directory)) return false
+  return isLackedBy(outcome, parentOf(directory))
 }
