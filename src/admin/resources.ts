@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import { fail, ok, type Result } from '../base/result.ts'
 import { kindNamed } from '../resources/kinds.ts'
+import { byPlace } from '../resources/problem.ts'
 import { type ResourceKey, resourceKey } from '../resources/resource.ts'
 import type { StatusListing } from '../status/listing.ts'
 import { CONDITION_TYPES } from '../status/status.ts'
@@ -31,7 +32,7 @@ export function resourceRoutes(server: FastifyInstance, dependencies: ResourceRo
     apiVersion: 'v1',
     kind: 'List',
     items: listing.list(),
-    problems: listing.problems(),
+    problems: listing.problems().toSorted(byPlace),
   }))
   server.get<ResourceRequest>('/resources/:kind/:name', async (request, reply) => {
     const kind = kindNamed(request.params.kind)

@@ -7,7 +7,7 @@ import type { Io } from './io.ts'
 export function validateSubcommand(io: Io): Command {
   return new Command('validate')
     .description('Check files and directories of resources without applying anything.')
-    .argument('<path...>', 'files, or directories of YAML files')
+    .argument('<path...>', 'files, directories of YAML files, or - for standard input')
     .addOption(flag('--output <format>', 'text, json or github (annotations in GitHub Actions)', 'text'))
     .addHelpText(
       'after',
@@ -16,13 +16,14 @@ Exit codes: 0 all valid, 1 problems, 2 wrong usage.
 
 Examples:
   nepenthes validate config/
-  nepenthes validate --output json config/webhooks.yaml`,
+  nepenthes validate --output json config/webhooks.yaml
+  helm template ./chart | nepenthes validate -`,
     )
     .action(async (paths: string[], _options: unknown, command: Command) => {
       settleEnvironment(command)
       const { validateCommand } = await import('./validate.ts')
       const output = String(command.getOptionValue('output'))
-      io.finish(await validateCommand(paths, { output, stdout: io.out, stderr: io.err }))
+      io.finish(await validateCommand(paths, { output, stdout: io.out, stderr: io.err, stdin: () => process.stdin }))
     })
 }
 

@@ -1,8 +1,8 @@
 import { checkEnvironment } from '../resources/environment.ts'
 import { parseFile } from '../resources/parse.ts'
-import { problemText, type Notice, type Problem } from '../resources/problem.ts'
+import { byPlace, problemText, type Notice, type Problem } from '../resources/problem.ts'
 import type { Document } from '../resources/resource.ts'
-import { findFiles, readResourceFile } from './validate-files.ts'
+import { findFiles, readResourceFile, readStream, STDIN, type FoundFiles, type Input } from './validate-files.ts'
 
 const OUTPUTS = ['text', 'json', 'github'] as const
 type Output = (typeof OUTPUTS)[number]
@@ -12,6 +12,8 @@ export interface ValidateOptions {
   readonly output: string
   readonly stdout: (text: string) => void
   readonly stderr: (text: string) => void
+  /** What the path `-` stands for; opened only if it is given. */
+  readonly stdin: () => Input
 }
 
 interface Verdict {
@@ -29,7 +31,7 @@ export async function validateCommand(paths: readonly string[], options: Validat
   if (paths.length === 0) return usage(options, 'name the files or directories to check')
   const found = await findFiles(paths)
   if (found.missing.length > 0) return usage(options, `no such file or directory: ${found.missing.join(', ')}`)
-  const verdict = await judgeFiles(found.files, found.problems)
+  const verdict = await judgeFiles(found, options.stdin)
   print(output, verdict, options)
   return verdict.problems.length > 0 ? 1 : 0
 }
@@ -39,12 +41,13 @@ function usage({ stderr }: ValidateOptions, message: string): 2 {
   return 2
 }
 
-async function judgeFiles(files: readonly string[], found: readonly Problem[]): Promise<Verdict> {
-  const problems = [...found]
+async function judgeFiles(found: FoundFiles, stdin: () => Input): Promise<Verdict> {
+  const { files } = found
+  const problems = [...found.problems]
   const notices: Notice[] = []
   const documents: Document[] = []
   for (const file of files) {
-    const bytes = await readResourceFile(file)
+    const bytes = await (file === STDIN ? readStream(stdin()) : readResourceFile(file))
     if (!Buffer.isBuffer(bytes)) {
       problems.push(bytes)
       continue
@@ -62,11 +65,6 @@ async function judgeFiles(files: readonly string[], found: readonly Problem[]): 
   problems.sort(byPlace)
   notices.sort(byPlace)
   return { files: files.length, resources: documents.length, problems, notices }
-}
-
-function byPlace(a: Problem, b: Problem): number {
-  if (a.file !== b.file) return a.file < b.file ? -1 : 1
-  return a.line - b.line || a.column - b.column
 }
 
 function print(output: Output, verdict: Verdict, { stdout, stderr }: ValidateOptions): void {

@@ -180,3 +180,9 @@ export interface Notice extends Problem {
 export function problemText({ path, message }: Pick<Problem, 'path' | 'message'>): string {
   return path === '' ? message : `${path}: ${message}`
 }
+
+/** By file, line and column. */
+export function byPlace(a: Problem, b: Problem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1
+  return a.line - b.line || a.column - b.column
+}

@@ -61,6 +61,13 @@ describe('resources', () => {
     expect(await ask(admin, `/v1/resources/${kind}/billing`)).toEqual({ status: 200, body: billing })
   })
 
+  test('problems come by file, line and column', async () => {
+    const at = (file: string, line: number, column: number) => ({ ...problem, file, line, column })
+    const sorted = [at('a.yaml', 2, 1), at('a.yaml', 2, 9), at('a.yaml', 10, 1), at('b.yaml', 1, 1)] as const
+    await using admin = await startAdmin({ problems: [sorted[3], sorted[2], sorted[0], sorted[1]] })
+    expect((await ask(admin, '/v1/resources')).body['problems']).toEqual(sorted)
+  })
+
   test('a name may be as long as names are', async () => {
     await using admin = await startAdmin()
     const long = resourceWith('Webhook', 'a'.repeat(253), [['Ready', 'True']])

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, describe, expect, test } from 'vitest'
 import { validateCommand } from '../../src/cli/validate.ts'
 import { parseFile } from '../../src/resources/parse.ts'
@@ -36,7 +37,12 @@ describe('the corpus', () => {
       const file = join(directory, 'case.yaml')
       writeFileSync(file, text)
       let stdout = ''
-      const options = { output: 'json', stdout: (more: string) => (stdout += more), stderr: () => undefined }
+      const options = {
+        output: 'json',
+        stdout: (more: string) => (stdout += more),
+        stderr: () => undefined,
+        stdin: () => Readable.from([]),
+      }
       expect(await validateCommand([file], options), at).toBe(expected.length > 0 ? 1 : 0)
       expect(told(JSON.parse(stdout) as Problem[]), at).toEqual(expected)
     }

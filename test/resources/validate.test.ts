@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { schemaCommand } from '../../src/cli/schema.ts'
 import { validateCommand } from '../../src/cli/validate.ts'
@@ -26,12 +27,17 @@ function put(files: Record<string, string>): void {
   }
 }
 
-async function validate(paths: readonly string[], output = 'text') {
+async function validate(paths: readonly string[], output = 'text', stdin: readonly string[] = []) {
   let stdout = ''
   let stderr = ''
   const exitCode = await validateCommand(
-    paths.map((path) => join(directory, path)),
-    { output, stdout: (text) => (stdout += text), stderr: (text) => (stderr += text) },
+    paths.map((path) => (path === '-' ? path : `${directory}/${path}`)),
+    {
+      output,
+      stdout: (text) => (stdout += text),
+      stderr: (text) => (stderr += text),
+      stdin: () => Readable.from(stdin.map((text) => Buffer.from(text))),
+    },
   )
   return { exitCode, stdout: stdout.replaceAll(directory, 'DIR'), stderr: stderr.replaceAll(directory, 'DIR') }
 }
@@ -96,6 +102,44 @@ describe('nepenthes validate', () => {
     expect(stdout).toContain(
       'DIR/b/x.yaml:1:1: metadata.name: Webhook/a is already defined at DIR/a/x.yaml:1 [DuplicateResource]',
     )
+  })
+
+  test('takes a file named twice as one, however it is spelt', async () => {
+    put({ 'a/x.yaml': VALID })
+    symlinkSync('a', join(directory, 'same'))
+    const paths = ['a/x.yaml', './a//x.yaml', 'a/../a/x.yaml', 'same/x.yaml', 'same', 'a', '.']
+    expect(await validate(paths)).toEqual({ exitCode: 0, stdout: '1 resource in 1 file: all valid\n', stderr: '' })
+  })
+
+  test('takes a link beside its target as a second file, as the operator does', async () => {
+    put({ 'a/x.yaml': VALID })
+    symlinkSync('x.yaml', join(directory, 'a', 'y.yaml'))
+    expect((await validate(['a'])).stdout).toContain('DIR/a/y.yaml:1:1: metadata.name: Webhook/a is already defined')
+  })
+
+  test('reads standard input, in pieces, once', async () => {
+    put({ 'a.yaml': VALID })
+    const pieces = [BROKEN.slice(0, 40), BROKEN.slice(40)]
+    expect(await validate(['-', 'a.yaml', '-'], 'text', pieces)).toEqual({
+      exitCode: 1,
+      stdout: `<stdin>:4:43: spec.events[0]: "project:create" is not an event [UnknownEvent]
+    Did you mean project:created?
+2 resources in 2 files: 1 problem
+`,
+      stderr: '',
+    })
+  })
+
+  test('does not read standard input to its end if that is too far', async () => {
+    let read = 0
+    const endless = function* () {
+      for (;;) yield Buffer.alloc(65_536, `# ${read++}\n`)
+    }
+    const options = { output: 'json', stderr: () => undefined, stdin: () => Readable.from(endless()) }
+    let stdout = ''
+    expect(await validateCommand(['-'], { ...options, stdout: (text) => (stdout += text) })).toBe(1)
+    expect(stdout).toContain('at most 1048576 (1 MiB) are read')
+    expect(read).toBeLessThan(50)
   })
 
   test('walks directories: YAML and JSON, links followed, hidden names left out', async () => {
