@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
@@ -30,4 +30,14 @@ describe('docs/cli.md shows what --help says', () => {
     expect([...documented.keys()].sort()).toEqual(actual.map(([asked]) => asked).sort())
     expect(blocks.length).toBe(actual.length)
   })
+})
+
+test('docs/cli.md names every code of a refusal, and no other', () => {
+  const root = new URL('../../', import.meta.url)
+  const sources = globSync('src/admin/*.ts', { cwd: root }).map((path) => readFileSync(new URL(path, root), 'utf8'))
+  const codes = sources.flatMap((source) => [...source.matchAll(/(?:code: |forbidden\(\s*)'([A-Z]\w+)'/g)])
+  const table = /\| status \| codes \|\n[^]*?\n\n/.exec(page)?.[0] ?? ''
+  const documented = [...table.matchAll(/`([A-Z]\w+)`/g)]
+  const names = (matches: RegExpExecArray[]) => [...new Set(matches.map(([, name]) => name))].sort()
+  expect(names(documented)).toEqual(names(codes))
 })
