@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmdirSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { swapMount, temporaryDirectory, watchSecrets, write } from './watched.ts'
@@ -84,6 +84,28 @@ describe('Secrets in a directory', () => {
     expect(text('a', 'key')).toBe('not-found')
     write(root, { 'a/key': '1' })
     await until(() => text('a', 'key') === '1')
+  })
+
+  it('tell of what turns without a file: a directory that comes or goes, the root', async () => {
+    const root = join(temporaryDirectory(), 'secrets')
+    const { text, until, changes } = await watchSecrets(root)
+    const toldOf = async (names: readonly string[], change: () => void) => {
+      const before = changes.length
+      change()
+      await until(() => names.every((name) => changes.slice(before).some((told) => told.has(name))))
+    }
+    expect([text('a', 'key'), text('b', 'key')]).toEqual(['not-found', 'not-found'])
+    await toldOf(['a'], () => mkdirSync(join(root, 'a'), { recursive: true }))
+    expect([text('a', 'key'), text('b', 'key')]).toEqual(['key-missing', 'not-found'])
+    await toldOf(['a'], () => rmdirSync(join(root, 'a')))
+    expect([text('a', 'key'), text('b', 'key')]).toEqual(['not-found', 'not-found'])
+    await toldOf(['a', 'b'], () => {
+      rmdirSync(root)
+      symlinkSync(root, root)
+    })
+    expect([text('a', 'key'), text('b', 'key')]).toEqual(['unreadable', 'unreadable'])
+    await toldOf(['a', 'b'], () => unlinkSync(root))
+    expect([text('a', 'key'), text('b', 'key')]).toEqual(['not-found', 'not-found'])
   })
 
   it('may be mounted by Kubernetes: each as a directory that is swapped', async () => {

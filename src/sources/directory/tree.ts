@@ -28,6 +28,8 @@ export interface FileTreeOptions<T> {
   readonly interpret: (bytes: Buffer, path: string) => T
   /** Called once for what settled together; with nothing in it when only `synced` or `failures` changed. */
   readonly onBatch: (batch: TreeBatch<T>) => void
+  /** Called when directories came or went: `hasDirectory` may answer otherwise now. */
+  readonly onDirectories?: () => void
 }
 
 /** Entries of a tree that are looked at; beyond it the rest is ignored, with a failure, and nothing is deleted. */
@@ -65,6 +67,7 @@ export class FileTree<T> {
   #loops: Promise<unknown> = Promise.resolve()
   #answer: () => void = () => undefined
   #rootDevice: number | undefined
+  #directoriesChanged = false
   #complete = false
   #events = 0
   #timer: Timer | undefined
@@ -236,7 +239,9 @@ export class FileTree<T> {
       if (await isSameDirectory(this.#root, other, identity)) return false
       this.#touchBelow(this.#directories.drop(other))
     }
-    return this.#directories.add(path, identity) || listAnyway
+    const isNew = this.#directories.add(path, identity)
+    this.#directoriesChanged ||= isNew
+    return isNew || listAnyway
   }
 
   #conclude(from: string, outcome: ScanOutcome, deep: boolean): void {
@@ -251,6 +256,8 @@ export class FileTree<T> {
       this.#touchBelow(this.#dropGone(from, outcome))
     }
     if (failuresChanged) this.#emit(emptyBatch())
+    if (this.#directoriesChanged) this.#options.onDirectories?.()
+    this.#directoriesChanged = false
     if (from !== '' && this.#failures.size > 0) this.#scanAfter(SCAN_EVERY_UNWATCHED_MS)
     if (from !== '' || rootLost) return
     this.#complete = true
@@ -277,7 +284,9 @@ export class FileTree<T> {
       return looked && !outcome.directories.has(path) && !outcome.failures.has(path)
     })
     if (outcome.missing) gone.push(from)
-    return gone.flatMap((path) => this.#directories.drop(path))
+    const dropped = gone.flatMap((path) => this.#directories.drop(path))
+    this.#directoriesChanged ||= dropped.length > 0
+    return dropped
   }
 
   /** A listing is not believed when it lacks a file, or the directory the file was in: the file is looked for first. */
