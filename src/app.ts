@@ -237,8 +237,8 @@ function tokenAdmin(store: ApiStore, { clock, random }: Shared): TokenAdmin {
       (await listTokens(store)).map(({ id, login, name, createdAt }) => ({ id, user: login, name, createdAt })),
     async revoke(id) {
       const revoked = await revokeToken(store, id)
-      if (!revoked.ok && revoked.error.reason === 'unavailable') throw new Error('the store cannot write just now')
-      return revoked.ok
+      if (revoked.ok) return revoked
+      return fail(revoked.error.reason === 'no-such-token' ? undefined : tokenFailure(revoked.error, '', ''))
     },
   }
 }
@@ -249,6 +249,8 @@ function tokenFailure({ reason }: TokenFailure, user: string, name: string): str
       return `there is no user ${user}`
     case 'name-taken':
       return `${user} has a token named ${name} already: choose another name, or revoke that one`
+    case 'kept':
+      return 'the token named administrator is kept by the program: to change it, set NEPENTHES_API_TOKEN or replace api-token in the data directory, and restart'
     case 'no-such-token':
     case 'unavailable':
       return 'the store cannot write just now: is the disk full?'

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-import type { Result } from '../base/result.ts'
+import { fail, type Result } from '../base/result.ts'
 import { badRequest, notFound, refuse } from './refusal.ts'
 
 /** An API token without its text, which is stored nowhere. */
@@ -19,8 +19,8 @@ export interface TokenAdmin {
   create(user: string, name: string): Promise<Result<TokenSummary & { readonly text: string }, string>>
   /** In order of id. */
   list(): Promise<readonly TokenSummary[]>
-  /** False if there is no such token. */
-  revoke(id: number): Promise<boolean>
+  /** The error says, for people, why it cannot; undefined if there is no such token. */
+  revoke(id: number): Promise<Result<undefined, string | undefined>>
 }
 
 /** A token as `/v1/tokens` shows it. */
@@ -50,7 +50,9 @@ export function tokenRoutes(server: FastifyInstance, tokens: TokenAdmin): void {
   })
   server.delete<RevokeRequest>('/tokens/:id', async (request, reply) => {
     const id = /^\d{1,15}$/.test(request.params.id) ? Number(request.params.id) : undefined
-    if (id !== undefined && (await tokens.revoke(id))) return reply.code(204).send()
+    const revoked = id === undefined ? fail(undefined) : await tokens.revoke(id)
+    if (revoked.ok) return reply.code(204).send()
+    if (revoked.error !== undefined) return refuse(reply, badRequest(revoked.error))
     return refuse(reply, notFound(`there is no token "${request.params.id}"`, 'See `nepenthes token list`.'))
   })
 }

@@ -3,13 +3,12 @@ import { fail, ok, type Result } from '../base/result.ts'
 import type { Mutation, WriteSet } from '../storage/store.ts'
 import type { RecordOf, TableName, UserRecord } from '../storage/tables.ts'
 import type { ApiStore } from './context.ts'
-import { hashToken, tokenRow, tokensOf } from './tokens.ts'
+import { KEPT_TOKEN_NAME, hashToken, tokenRow, tokensOf } from './tokens.ts'
 
 /** What an empty store starts with: an administrator, and the standard lists. */
 
 const ADMIN_LOGIN = 'admin'
 /** The token of this name follows the one given at start: a new value replaces it. */
-const ADMIN_TOKEN_NAME = 'administrator'
 
 const TYPES = [
   ['Task', '#1A67A3'],
@@ -82,7 +81,7 @@ async function tokenMutations(
 ): Promise<Mutation[]> {
   if (adminToken === undefined) return []
   const hash = hashToken(adminToken)
-  const named = (await tokensOf(store, admin.id)).filter((token) => token.name === ADMIN_TOKEN_NAME)
+  const named = (await tokensOf(store, admin.id)).filter((token) => token.name === KEPT_TOKEN_NAME)
   const outdated = named.filter((token) => token.hash !== hash)
   const removals = outdated.map(({ id }): Mutation => ({ op: 'delete', table: 'tokens', id }))
   const held = await store.find('tokens', 'hash', hash)
@@ -90,7 +89,7 @@ async function tokenMutations(
 }
 
 function tokenInsert(store: ApiStore, clock: Clock, admin: UserRecord, token: string): Mutation[] {
-  const row = tokenRow(store, clock, { userId: admin.id, name: ADMIN_TOKEN_NAME, token })
+  const row = tokenRow(store, clock, { userId: admin.id, name: KEPT_TOKEN_NAME, token })
   return [{ op: 'insert', table: 'tokens', row }]
 }
 

@@ -11,7 +11,13 @@ export const TOKEN_PREFIX = 'opapi-'
 
 const TOKENS_MAX = 10_000
 
-export type TokenFailure = { readonly reason: 'no-such-user' | 'no-such-token' | 'name-taken' | 'unavailable' }
+/** The token the program itself keeps: the one given to it, or in the data directory. It would be back at the next start. */
+export const KEPT_TOKEN_NAME = 'administrator'
+
+/** `kept`: the name is that of the token the program keeps itself. */
+export type TokenFailure = {
+  readonly reason: 'no-such-user' | 'no-such-token' | 'name-taken' | 'kept' | 'unavailable'
+}
 
 /** What may be shown of a token: never its text, which nobody has. */
 export interface TokenInfo {
@@ -37,6 +43,7 @@ export async function createToken(
   random: Random,
   { login, name }: { login: string; name: string },
 ): Promise<Result<{ token: string; info: TokenInfo }, TokenFailure>> {
+  if (name === KEPT_TOKEN_NAME) return fail({ reason: 'kept' })
   const user = await store.find('users', 'login', login)
   if (!user) return fail({ reason: 'no-such-user' })
   if ((await tokensOf(store, user.id)).some((token) => token.name === name)) return fail({ reason: 'name-taken' })
@@ -72,7 +79,9 @@ function tokenInfo(row: TokenRecord, user: UserRecord | undefined): TokenInfo {
 
 /** Takes effect with the next request: nothing remembers a token beyond the store. */
 export async function revokeToken(store: ApiStore, id: number): Promise<Result<undefined, TokenFailure>> {
-  if (!(await store.get('tokens', id))) return fail({ reason: 'no-such-token' })
+  const token = await store.get('tokens', id)
+  if (!token) return fail({ reason: 'no-such-token' })
+  if (token.name === KEPT_TOKEN_NAME) return fail({ reason: 'kept' })
   const committed = await store.commit({ expect: [], mutations: [{ op: 'delete', table: 'tokens', id }], events: [] })
   return committed.outcome === 'unavailable' ? fail({ reason: 'unavailable' }) : ok(undefined)
 }

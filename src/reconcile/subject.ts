@@ -1,4 +1,5 @@
 import { canonicalHash, switchedOff } from '../resources/canonical.ts'
+import { problemText } from '../resources/problem.ts'
 import type { Document, ResourceKey } from '../resources/resource.ts'
 import type { Source } from '../resources/source.ts'
 import type { Desired, Good, Rejection } from './desired.ts'
@@ -93,9 +94,10 @@ function rememberedRejection(subject: Subject): Rejection {
 export function rejectInvalid(document: Document | undefined): Rejection | undefined {
   if (!document || document.problems.length === 0) return undefined
   const inFile = document.metadata.generation === undefined
-  const told = document.problems.map(({ file, line, column, path, message, hint }, index) => {
+  const told = document.problems.map((problem, index) => {
+    const { file, line, column, hint } = problem
     const place = !inFile ? '' : index === 0 ? `${file}:${line}:${column}: ` : `${line}:${column}: `
-    return `${place}${path ? `${path}: ` : ''}${message}${hint ? ` (${hint})` : ''}`
+    return `${place}${problemText(problem)}${hint ? ` (${hint})` : ''}`
   })
   return { reason: 'InvalidSpec', message: told.join('; ') }
 }

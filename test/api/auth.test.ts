@@ -135,6 +135,16 @@ describe('tokens', () => {
     expect(await revokeToken(api.store, info.id)).toEqual({ ok: false, error: { reason: 'no-such-token' } })
   })
 
+  it('that the program keeps itself can be neither revoked nor made by others', async () => {
+    const kept = (await listTokens(api.store)).find(({ name }) => name === 'administrator')
+    expect(await revokeToken(api.store, kept?.id ?? 0)).toEqual({ ok: false, error: { reason: 'kept' } })
+    const owner = { login: 'admin', name: 'administrator' }
+    expect(await createToken(api.store, api.clock, systemRandom, owner)).toEqual({
+      ok: false,
+      error: { reason: 'kept' },
+    })
+  })
+
   it('need a user and a name that is free', async () => {
     const again = () => createToken(api.store, api.clock, systemRandom, { login: 'admin', name: 'twice' })
     expect((await again()).ok).toBe(true)

@@ -131,8 +131,9 @@ function createHandTokens(): TokenAdmin {
     list: async () => tokens,
     async revoke(id) {
       const index = tokens.findIndex((token) => token.id === id)
-      if (index >= 0) tokens.splice(index, 1)
-      return index >= 0
+      if (index < 0) return fail(undefined)
+      tokens.splice(index, 1)
+      return ok(undefined)
     },
   }
 }
