@@ -118,10 +118,7 @@ class Scan implements ScanOutcome {
     this.directories.add(path)
     if (!(await this.#events.enter(path, identity.value))) return
     const entries = await list(join(this.#root, path))
-    if (!entries.ok) {
-      if (!entries.error.absent) this.failures.set(path, entries.error.failure)
-      return
-    }
+    if (!entries.ok) return this.#noteUnmet(path, isStart, entries.error)
     const mounted = entries.value.some((entry) => entry.name === MOUNT_LINK && entry.isSymbolicLink())
     const covered = mounted ? await this.#visitMount(path) : new Set<string>()
     if (covered === undefined) return

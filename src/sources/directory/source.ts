@@ -1,4 +1,4 @@
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Problem } from '../../resources/problem.ts'
@@ -7,7 +7,8 @@ import type { Source } from '../../resources/source.ts'
 import { DocumentView } from './document-view.ts'
 import type { TreeBatch } from './file-table.ts'
 import type { Failure } from './files.ts'
-import type { TreeShape } from './scan.ts'
+import { pathOfOrigin } from './origin.ts'
+import { parentOf, type TreeShape } from './scan.ts'
 import { FileTree } from './tree.ts'
 
 export interface DirectorySourceOptions {
@@ -52,8 +53,9 @@ export function createDirectorySource({ root, parse, clock, log }: DirectorySour
     ],
     notices: () => view.notices(),
     silent(origin) {
-      const path = relative(root, origin).split(sep).join('/')
-      return tree.isUnknown(path) || view.isSilent(path)
+      const couldBe = (path: string) => tree.hasDirectory(parentOf(path)) || tree.isUnknown(path)
+      const path = pathOfOrigin(root, origin, couldBe)
+      return path !== undefined && (tree.isUnknown(path) || view.isSilent(path))
     },
     async start(onChange) {
       notify = onChange
