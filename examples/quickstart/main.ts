@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { Command } from 'commander'
 import { startApp } from '../../src/app.ts'
+import { errorCode, toError } from '../../src/base/errors.ts'
 import { readRunConfig, runFlags } from '../../src/config.ts'
 import { startReceiver, type Received } from './receiver.ts'
 
@@ -106,4 +107,14 @@ async function main(): Promise<void> {
   await app.closed
 }
 
-await main()
+try {
+  await main()
+} catch (thrown) {
+  const error = toError(thrown)
+  const taken = errorCode(error) === 'EADDRINUSE'
+  const why = taken
+    ? `port ${RECEIVER_PORT}, where the receiver listens, is taken: is the quickstart running already?`
+    : error.message
+  process.stderr.write(`quickstart: ${why}\n`)
+  process.exit(1)
+}

@@ -24,6 +24,7 @@ export async function startReceiver(
     void receive(webhook, request, response, onReceived)
   })
   server.listen(port, '127.0.0.1')
+  // Rejects when the port is taken.
   await once(server, 'listening')
   return server
 }
