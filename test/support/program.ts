@@ -73,13 +73,23 @@ export async function startProgram(
   env: Record<string, string> = {},
   main = MAIN,
 ): Promise<Program> {
+  return launchProgram(place, flags, env, main).ready
+}
+
+/** The program as soon as it has a process: for who wants to kill it before it is ready. */
+export function launchProgram(
+  place: Place,
+  flags: readonly string[] = [],
+  env: Record<string, string> = {},
+  main = MAIN,
+): { child: ChildProcess; ready: Promise<Program> } {
   const args = ['run', '--config', place.config, '--secrets', place.secrets, '--data', place.data]
   const ports = ['--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--allow-address', '127.0.0.0/8']
   const child = spawn(process.execPath, [main, ...args, ...ports, ...flags], {
     stdio: ['ignore', 'inherit', 'pipe'],
     env: { ...process.env, ...env },
   })
-  return follow(child, place)
+  return { child, ready: follow(child, place) }
 }
 
 async function follow(child: ChildProcess, place: Place): Promise<Program> {

@@ -1,4 +1,5 @@
-import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
+import { createServer } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
 /** A request as the receiver got it. */
@@ -25,10 +26,17 @@ export interface Receiver {
   /** Open connections. */
   readonly connections: number
   /** Answers each request from now on; by default 204. */
-  answer: Answer | ((request: Received, index: number) => Answer)
+  answer: Answer | ((request: Received, index: number) => Answer | Promise<Answer>)
   /** Resolves once `count` requests have come in all. */
   received(count: number): Promise<readonly Received[]>
   close(): Promise<void>
+}
+
+function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  if (answer === 'hang') return
+  if (answer === 'reset') return void request.socket.resetAndDestroy()
+  const { status, headers, body } = typeof answer === 'number' ? { status: answer, headers: {}, body: '' } : answer
+  response.writeHead(status, headers).end(body)
 }
 
 /** A real HTTP receiver on a free port of 127.0.0.1. */
@@ -63,10 +71,9 @@ export async function createReceiver(): Promise<Receiver> {
       const chosen = typeof answer === 'function' ? answer(received, requests.length - 1) : answer
       for (const wake of waiting) wake()
       waiting.clear()
-      if (chosen === 'hang') return
-      if (chosen === 'reset') return void request.socket.resetAndDestroy()
-      const { status, headers, body } = typeof chosen === 'number' ? { status: chosen, headers: {}, body: '' } : chosen
-      response.writeHead(status, headers).end(body)
+      // At once where it can be: who answers without waiting has answered when `answer` returns.
+      if (chosen instanceof Promise) void chosen.then((later) => send(request, response, later))
+      else send(request, response, chosen)
     })
   }
   const server = createServer(listener)
