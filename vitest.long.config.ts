@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: [
+      'test/crash/kills.test.ts',
+      'test/crash/cuts.test.ts',
       'test/storage/sqlite-crash.test.ts',
       'test/storage/kept-reads.test.ts',
       'test/dispatch/simulation.test.ts',

@@ -17,9 +17,13 @@ import { EVENTS_OF, openReceivers, WEBHOOKS, type Receivers } from './receivers.
 export interface LifeOptions {
   readonly seed: number
   readonly kills: number
+  /** What moments are counted by; everything without it. */
+  readonly happenings?: readonly Happening[]
   /** For the program's process. */
   readonly env?: Record<string, string>
 }
+
+const HAPPENINGS: readonly Happening[] = ['acknowledged', 'received', 'answered', 'touched']
 
 /** A life to its end: what the outside saw, and what the store held after a clean stop. */
 export interface Life {
@@ -35,11 +39,11 @@ export interface Life {
  * Lives through as many kills as asked for on one data directory: start the real program, put it under load, SIGKILL it at a
  * moment chosen by the seed, start it again. The last start is left in peace until nothing is due, and stopped properly.
  */
-export async function live({ seed, kills, env = {} }: LifeOptions): Promise<Life> {
+export async function live({ seed, kills, happenings = HAPPENINGS, env = {} }: LifeOptions): Promise<Life> {
   const place = createPlace()
   const ledger = new Ledger()
   const receivers = await openReceivers(ledger)
-  const parts: Parts = { place, ledger, receivers, random: seededRandom(seed), env }
+  const parts: Parts = { place, ledger, receivers, random: seededRandom(seed), happenings, env }
   mkdirSync(place.data, { mode: 0o700 })
   const watcher = watch(place.data, () => ledger.watcher('touched'))
   try {
@@ -59,6 +63,7 @@ interface Parts {
   readonly ledger: Ledger
   readonly receivers: Receivers
   readonly random: SeededRandom
+  readonly happenings: readonly Happening[]
   readonly env: Record<string, string>
 }
 
@@ -76,19 +81,19 @@ interface Moment {
   readonly turns: number
 }
 
-const COUNT_MAX: Record<Happening, number> = { acknowledged: 60, received: 150, answered: 150, touched: 60 }
+const COUNT_MAX: Record<Happening, number> = { acknowledged: 120, received: 300, answered: 300, touched: 100 }
 
-function chooseMoment(random: SeededRandom): Moment {
-  const happening = random.pick(['acknowledged', 'received', 'answered', 'touched'] as const)
+function chooseMoment(random: SeededRandom, happenings: readonly Happening[]): Moment {
+  const happening = random.pick(happenings)
   return { happening, count: random.integer(1, COUNT_MAX[happening]), turns: random.integer(0, 20) }
 }
 
-async function runAndKill({ place, ledger, receivers, random, env }: Parts): Promise<void> {
+async function runAndKill({ place, ledger, receivers, random, happenings, env }: Parts): Promise<void> {
   const clients = random.integer(1, 12)
   const { child, ready } = launchProgram(place, [], env)
   const exit = once(child, 'exit') as Promise<[number | null, string | null]>
   const kill = () => void child.kill('SIGKILL')
-  atMoment(ledger, chooseMoment(random), kill)
+  atMoment(ledger, chooseMoment(random, happenings), kill)
   // A start cut short is told by `exit`; one that failed by itself as well.
   const program = await ready.catch(() => undefined)
   if (program) await load({ program, ledger, clients, random }).finally(kill)
