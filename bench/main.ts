@@ -1,7 +1,7 @@
 /**
  * Every figure the design promises and this version has, each as medians of interleaved runs on one machine:
  *
- *   npm run bench [-- NAME ...]      NAME: deliveries, matching, configuration, api-reads, storage
+ *   npm run bench [-- NAME ...]      NAME: see below
  *
  * See bench/README.md for what is measured and against what.
  */
@@ -11,9 +11,15 @@ import { join } from 'node:path'
 
 const BENCHES = {
   deliveries: ['dispatch-loop.ts'],
+  peers: ['peers.ts'],
+  isolation: ['isolation.ts'],
+  latency: ['latency.ts'],
+  'fan-out': ['fan-out.ts'],
+  pending: ['pending.ts'],
   matching: ['matching.ts'],
   configuration: ['configuration.ts'],
   'api-reads': ['api-reads.ts'],
+  'api-writes': ['api-writes.ts'],
   storage: ['storage.ts'],
 } as const
 
@@ -31,6 +37,10 @@ for (const name of known.filter((candidate) => wanted.includes(candidate))) {
     BENCHES[name].map((file) => join(import.meta.dirname, file)),
     { stdio: 'inherit' },
   )
+  const end = () => void child.kill('SIGTERM')
+  process.once('SIGTERM', end)
   const [code] = (await once(child, 'exit')) as [number | null]
+  process.off('SIGTERM', end)
   if (code !== 0) process.exitCode = 1
+  if (code === null) break
 }

@@ -12,3 +12,8 @@ export function print(name: string, figures: Record<string, string>): void {
   const cells = Object.entries(figures).map(([label, value]) => `${label} ${value}`)
   process.stdout.write(`${name.padEnd(44)} ${cells.join('   ')}\n`)
 }
+
+/** What stands behind a target. */
+export function judged(reached: boolean): string {
+  return reached ? 'reached' : 'MISSED'
+}

@@ -1,0 +1,59 @@
+import { subscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage } from 'node:http'
+import { Command } from 'commander'
+import { startApp } from '../src/app.ts'
+import { readRunConfig, runFlags } from '../src/config.ts'
+import { answer, sharedNow } from './scope.ts'
+
+/** The whole program, with the flags of `nepenthes run`; answers what only it can say of itself. */
+const command = new Command('run')
+for (const option of runFlags()) command.addOption(option)
+command.parse(process.argv.slice(2), { from: 'user' })
+
+let webhooksLive = 0
+let onLive: () => void = () => undefined
+const app = await startApp(readRunConfig(command), {
+  writeLog: (line) => {
+    const { level, msg, webhooks } = JSON.parse(line) as { level: string; msg: string; webhooks?: number }
+    if (level === 'error') process.stderr.write(line)
+    if (msg !== 'configuration in force') return
+    webhooksLive = webhooks ?? 0
+    onLive()
+  },
+})
+
+/** When the API had handed each answer to the operating system, by the mark its request carried. */
+export interface Answers {
+  readonly marks: Float64Array
+  readonly at: Float64Array
+}
+
+const answers = new Map<number, number>()
+subscribe('http.server.response.finish', (message) => {
+  const mark = (message as { request: IncomingMessage }).request.headers['x-mark']
+  if (mark !== undefined) answers.set(Number(mark), sharedNow())
+})
+
+export interface Cpu {
+  /** Microseconds of all threads, and of the one that answers requests, since the process began. */
+  readonly allThreads: number
+  readonly mainThread: number
+}
+
+const sum = ({ user, system }: { user: number; system: number }) => user + system
+
+answer({
+  origin: () => app.apiOrigin,
+  /** Resolves once so many webhooks are live. */
+  live: async (count: number) => {
+    while (webhooksLive < count) await new Promise<void>((resolve) => (onLive = resolve))
+  },
+  cpu: (): Cpu => ({ allThreads: sum(process.cpuUsage()), mainThread: sum(process.threadCpuUsage()) }),
+  /** Everything since the last time. */
+  answers: (): Answers => {
+    const taken = { marks: Float64Array.from(answers.keys()), at: Float64Array.from(answers.values()) }
+    answers.clear()
+    return taken
+  },
+  stop: () => app.stop(),
+})
