@@ -14,11 +14,11 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { history, wrongIn, type Step } from './history.ts'
 import { afterPowerLoss, writeImage, type Image } from './power.ts'
 
-const STEPS = 60
+const STEPS = 80
 /** It takes few to see that much is lost. */
 const STEPS_TO_LOSE = 30
 /** Seldom anywhere, several times around each copying back of the log. */
-const CUT_SHARE = 0.25
+const CUT_SHARE = 0.35
 const CUTS_AROUND_CHECKPOINT = 4
 const ONE_HISTORY_MS = 120_000
 

@@ -5,8 +5,9 @@
  * that disks write whole), or everything behind some byte; a file that grew may have kept its new length with zeros in it. What
  * was fsynced stays. When SQLite fsyncs is documented (sqlite.org: PRAGMA synchronous, WAL), and `syscalls.test.ts` sees it happen:
  *
- * FULL    the log at every commit, before it returns; when copying the log back, the database before the log is begun anew.
- * NORMAL  only when copying back: the log before, the database after. Commits since then may be lost.
+ * FULL    the log at every commit, before it returns; when copying it back, the database before the log is begun anew; when
+ *         beginning it anew, its header before what is behind it: frames of the old log under the old header must not look whole.
+ * NORMAL  only when copying back and beginning anew: the log before, the database after. Commits since then may be lost.
  * OFF     never: everything since the files were first opened may be lost.
  *
  * So between one acknowledgement and the next, under FULL, the files are on disk as they were at the first, and of the next commit
@@ -19,6 +20,8 @@ import type { SeededRandom } from '../support/seeded-random.ts'
 
 const DATABASE = 'nepenthes.db'
 const SECTOR_BYTES = 512
+/** https://www.sqlite.org/fileformat2.html#the_write_ahead_log */
+const LOG_HEADER_BYTES = 32
 const PIECE = 64 * 1024
 
 /** The files of a store as they are at one moment for whoever reads them. */
@@ -67,7 +70,7 @@ export function afterPowerLoss(synchronous: Synchronous, moments: Moments, rando
   const copiedBack = !acknowledged.db.equals(next.db)
   // NORMAL: the database is as the log was last copied back, unless it is being copied back now.
   if (copiedBack && random.fraction() < 0.5) return { db: partOf(acknowledged.db, next.db, random), wal: next.wal, shm }
-  return { db: acknowledged.db, wal: partOf(durable.wal, next.wal, random), shm }
+  return { db: acknowledged.db, wal: partOfLog(durable.wal, next.wal, random), shm }
 }
 
 /** The old bytes with some of the changes. */
@@ -77,6 +80,14 @@ function partOf(before: Buffer, after: Buffer, random: SeededRandom): Buffer {
   return random.fraction() < 0.5
     ? upTo(before, after, random.integer(first, end))
     : someSectors(before, after, { first, end, share: random.fraction(), random })
+}
+
+/** The same of a log that may have been begun anew: its header is then on disk before anything behind it is written over. */
+function partOfLog(before: Buffer, after: Buffer, random: SeededRandom): Buffer {
+  const begunAnew = !before.subarray(0, LOG_HEADER_BYTES).equals(after.subarray(0, LOG_HEADER_BYTES))
+  if (!begunAnew) return partOf(before, after, random)
+  if (random.fraction() < 0.25) return upTo(before, after, random.integer(0, LOG_HEADER_BYTES))
+  return partOf(upTo(before, after, LOG_HEADER_BYTES), after, random)
 }
 
 /** Where they begin to differ, and from where on they are the same again. */

@@ -102,6 +102,7 @@ interface Seen {
 function judge(lines: readonly string[]): Seen {
   const seen: Seen = { acknowledged: 0, copiedBack: 0, begunAnew: 0, early: [] }
   const dirty = { db: false, wal: false }
+  let headerDirty = false
   const syncing = new Map<string, File>()
   const restsOn = (file: File, line: string) => {
     if (dirty[file]) seen.early.push(line)
@@ -110,14 +111,20 @@ function judge(lines: readonly string[]): Seen {
     const atStart = file === 'wal' && /, 32, 0(\)| <unfinished)/.test(line)
     if (file === 'db') restsOn('wal', line)
     if (atStart) restsOn('db', line)
+    // A new header stands alone on disk before a frame is written behind it.
+    if (!atStart && file === 'wal' && headerDirty) seen.early.push(line)
     if (file === 'db' && !dirty.db) seen.copiedBack += 1
     if (atStart) seen.begunAnew += 1
     dirty[file] = true
+    headerDirty ||= atStart
   }
   const onSync = ({ pid, file = syncing.get(pid), unfinished, line }: Call) => {
     syncing.delete(pid)
     if (file && unfinished) syncing.set(pid, file)
-    else if (file && line.endsWith('= 0')) dirty[file] = false
+    else if (file && line.endsWith('= 0')) {
+      dirty[file] = false
+      if (file === 'wal') headerDirty = false
+    }
   }
   for (const call of lines.map(readCall)) {
     if (call.kind === 'acknowledge') {
