@@ -20,7 +20,7 @@ const STEPS_TO_LOSE = 30
 /** Seldom anywhere, several times around each copying back of the log. */
 const CUT_SHARE = 0.35
 const CUTS_AROUND_CHECKPOINT = 4
-const ONE_HISTORY_MS = 120_000
+const ONE_HISTORY_MS = 180_000
 
 describe('the store after a power loss', () => {
   const tally = { cuts: 0, checkpoints: 0 }

@@ -5,7 +5,7 @@ import { live } from './life.ts'
 
 /** One data directory is killed this often: enough for its log to be checkpointed, and for retries of failures to come due. */
 const KILLS = 20
-const LIFE_MS = 120_000
+const LIFE_MS = 300_000
 
 describe('the whole program, killed at random', () => {
   const lived: Figures[] = []

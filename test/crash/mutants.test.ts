@@ -8,7 +8,7 @@ const MUTANT = new URL('./mutant.ts', import.meta.url).href
 
 /** Tests that cannot fail prove nothing: these programs break a promise, and must be caught at it. A kill may happen to miss it. */
 describe('the kills', () => {
-  it.each(Object.keys(MUTANTS) as MutantName[])('show when %s', { timeout: 60_000, retry: 9 }, async (name) => {
+  it.each(Object.keys(MUTANTS) as MutantName[])('show when %s', { timeout: 120_000, retry: 9 }, async (name) => {
     const env = { NODE_OPTIONS: `--import ${MUTANT}`, NEPENTHES_MUTANT: name }
     const [seed = 0] = seeds([], 1, 1)
     const broken = brokenPromises(await live({ seed, kills: 3, happenings: ['acknowledged'], env }))

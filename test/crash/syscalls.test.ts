@@ -12,7 +12,7 @@ const COMMITTER = join(import.meta.dirname, 'committer.ts')
 /** Not on every machine; where it is, `ptrace` may be forbidden. */
 const canTrace = spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0
 
-describe.skipIf(!canTrace)('the order of system calls that power.ts takes for granted', () => {
+describe.skipIf(!canTrace)('the order of system calls that power.ts takes for granted', { timeout: 60_000 }, () => {
   let root: string
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'nepenthes-strace-'))
