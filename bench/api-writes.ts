@@ -4,9 +4,9 @@
  *   node bench/api-writes.ts [entries per run, default 20000] [rounds, default 3]
  *
  * An answer means that the entry, its event with the full representation and a delivery are on disk (synchronous=FULL). Three programs
- * take turns: without a webhook that wants the event, with one whose deliveries are held (its Secret is missing), and with one
- * that is delivered to. CPU is of the program's process; its main thread is what bounds it. The clients are another process.
- * Target: 8,000 a second with the event stored.
+ * take turns, with ten projects, a webhook for each, and seven work packages in each: webhooks that want other events; ones whose
+ * deliveries are held (the Secret is missing); ones that are delivered to. CPU is of the program's process, whose main thread is what
+ * bounds it; the clients are another process. Target: 8,000 a second with the event stored.
  */
 import { arrived, closedLoop } from './load.ts'
 import { benchmark, sharedNow, type Child, type Scope } from './scope.ts'
@@ -14,6 +14,7 @@ import { startSite, type Site } from './site.ts'
 import { judged, median, print } from './statistics.ts'
 
 const CLIENTS = 50
+const PROJECTS = 10
 const WARM_UP = 5_000
 const TARGET_PER_SECOND = 8_000
 
@@ -27,7 +28,7 @@ const KINDS = ['no webhook wants it', 'event and a held delivery', 'event, deliv
 type Kind = (typeof KINDS)[number]
 
 function start(scope: Scope, receiver: Child, kind: Kind): Promise<Site> {
-  const options = { receiver, webhooks: 1, connections: CLIENTS }
+  const options = { receiver, webhooks: PROJECTS, connections: CLIENTS }
   switch (kind) {
     case 'no webhook wants it':
       return startSite(scope, { ...options, unwanted: true })

@@ -6,7 +6,8 @@
  * Time entries are created at an even rate, whether those before have been answered or not (an open loop: who waits cannot slow the
  * load down), a tenth of them for each webhook. Runs with all endpoints healthy (A) and with one hanging (B) alternate, A B A B A, each
  * with a fresh program; an attempt may take 3 s, so that a B run sees hanging, timing out and the circuit opening.
- * Target: p99 of the nine in B within 1.2x of A, beyond the spread of two A runs that follow each other.
+ * Target: p99 of the nine in B within 1.2x of A, beyond the spread of two A runs that follow each other. Where that spread is larger than
+ * 1.5 the machine is too busy with something else to tell, and that is what is printed.
  */
 import { benchmark, type Child, type Scope } from './scope.ts'
 import { capacity, closedLoop, logTime, openLoop, arrived, type Passage } from './load.ts'
@@ -19,6 +20,7 @@ const CONNECTIONS = 200
 const WARM_UP = 3_000
 const CAPACITY_COUNT = 15_000
 const HANGING = 0
+const SPREAD_MAX = 1.5
 const OPTIONS = { webhooks: WEBHOOKS, connections: CONNECTIONS, timeoutSeconds: 3, maxConcurrency: 100 }
 
 interface Run {
@@ -43,11 +45,13 @@ async function withSite<T>(
 const ofNine = (mark: number) => mark % WEBHOOKS !== HANGING
 
 async function run(scope: Scope, receiver: Child, load: { perSecond: number; seconds: number }, hangs: boolean) {
-  await receiver.ask('hang', [])
+  const unanswered = await receiver.ask<number>('hang', [])
   const passages = await withSite(scope, receiver, async (site) => {
     if (hangs) await receiver.ask('hang', [hookPath(HANGING)])
     return openLoop(site, receiver, { ...load, write: () => logTime, expected: hangs ? ofNine : () => true })
   })
+  const left = (await receiver.ask<number>('hang', [])) - unanswered
+  if (left > 0 !== hangs) throw new Error(`${left} requests were left without an answer`)
   return summary(passages.filter(({ mark }) => ofNine(mark)))
 }
 
@@ -101,6 +105,10 @@ await benchmark(async (scope) => {
   ] as const) {
     const { ratio, spread } = compare(healthy, hanging, figure)
     const figures = { ratio: ratio.toFixed(2), 'spread of equal runs': spread.toFixed(2) }
-    print(`p99 B / A, ${name}`, { ...figures, [`target ${(1.2 * spread).toFixed(2)}`]: judged(ratio <= 1.2 * spread) })
+    print(`p99 B / A, ${name}`, {
+      ...figures,
+      [`target ${(1.2 * spread).toFixed(2)}`]:
+        spread > SPREAD_MAX ? 'machine too busy to tell' : judged(ratio <= 1.2 * spread),
+    })
   }
 })

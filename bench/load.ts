@@ -11,8 +11,8 @@ function timeEntry(workPackage: string, mark: number): object {
   return { hours: 'PT1H30M', spentOn: '2026-03-01', comment: { raw: `mark-${mark}` }, _links: { entity } }
 }
 
-export const logTime: Write = (site, { workPackage }, mark) =>
-  site.call('POST', '/api/v3/time_entries', timeEntry(workPackage, mark), mark)
+export const logTime: Write = (site, { workPackages }, mark) =>
+  site.call('POST', '/api/v3/time_entries', timeEntry(workPackages[mark % workPackages.length] ?? '', mark), mark)
 
 export const changeProject: Write = (site, { id }, mark) =>
   site.call('PATCH', `/api/v3/projects/${id}`, { statusExplanation: { raw: `mark-${mark}` } }, mark)

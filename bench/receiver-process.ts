@@ -14,6 +14,7 @@ const MARK = Buffer.from('mark-')
 const DIGIT_0 = 48
 
 let hanging = new Set<string>()
+let unanswered = 0
 let arrivals = new Map<number, number>()
 let answered = 0
 let waiting: { count: number; resolve: () => void } | undefined
@@ -36,7 +37,10 @@ function pathOf(head: string): string {
 const port = await listenOnLoopback(
   createWireServer((head, body) => {
     const at = sharedNow()
-    if (hanging.size > 0 && hanging.has(pathOf(head))) return false
+    if (hanging.size > 0 && hanging.has(pathOf(head))) {
+      unanswered += 1
+      return false
+    }
     const mark = markOf(body)
     if (!arrivals.has(mark)) {
       arrivals.set(mark, at)
@@ -49,7 +53,11 @@ const port = await listenOnLoopback(
 
 answer({
   port: () => port,
-  hang: (paths: string[]) => void (hanging = new Set(paths)),
+  /** Leaves the requests to these paths without an answer, and no others; answers how many it has left so far. */
+  hang: (paths: string[]) => {
+    hanging = new Set(paths)
+    return unanswered
+  },
   /** Resolves once so many different requests have been answered since `take`. */
   answered: async (count: number) => {
     if (answered < count) await new Promise<void>((resolve) => (waiting = { count, resolve }))

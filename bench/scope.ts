@@ -111,7 +111,13 @@ function createChild(child: ChildProcess): Child {
       child.send({ id, name, argument } satisfies Question)
       return answered.promise as Promise<T>
     },
-    end: () => endProcess(child),
+    // It ends by itself once there is nobody to answer, so that it can write what it was told to write at its end (--cpu-prof).
+    async end() {
+      if (ended) return
+      const gone = once(child, 'exit')
+      child.disconnect()
+      await gone
+    },
   }
 }
 

@@ -17,7 +17,8 @@ export interface Site {
 
 export interface Project {
   readonly id: number
-  readonly workPackage: string
+  /** Paths: several, as people do not all log their time on one. */
+  readonly workPackages: readonly string[]
 }
 
 export interface SiteOptions {
@@ -33,6 +34,7 @@ export interface SiteOptions {
   readonly unwanted?: boolean
 }
 
+const WORK_PACKAGES_PER_PROJECT = 7
 const TOKEN = `opapi-${'0'.repeat(64)}`
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
@@ -100,9 +102,15 @@ function createCall(client: WireClient): Site['call'] {
 }
 
 async function createProject(call: Site['call'], index: number): Promise<Project> {
-  const answerOf = async (path: string, body: object) =>
-    JSON.parse((await call('POST', path, body)).toString()) as { id: number }
-  const { id } = await answerOf('/api/v3/projects', { name: `Bench ${index}`, identifier: `bench-${index}` })
-  const { id: workPackage } = await answerOf(`/api/v3/projects/${id}/work_packages`, { subject: 'What takes time' })
-  return { id, workPackage: `/api/v3/work_packages/${workPackage}` }
+  const created = async (path: string, body: object) => {
+    const { id } = JSON.parse((await call('POST', path, body)).toString()) as { id: number }
+    return id
+  }
+  const id = await created('/api/v3/projects', { name: `Bench ${index}`, identifier: `bench-${index}` })
+  const workPackages: string[] = []
+  for (let n = 1; n <= WORK_PACKAGES_PER_PROJECT; n += 1) {
+    const workPackage = await created(`/api/v3/projects/${id}/work_packages`, { subject: `What takes time ${n}` })
+    workPackages.push(`/api/v3/work_packages/${workPackage}`)
+  }
+  return { id, workPackages }
 }
