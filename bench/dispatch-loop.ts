@@ -1,7 +1,16 @@
 import { createHmac, createSecretKey } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { Pool } from 'undici'
-import { BODY, createWebhook, hookName, measured, openDispatching, SECRET, type Figures } from './dispatching.ts'
+import {
+  BODY,
+  createWebhook,
+  hookName,
+  measured,
+  openDispatching,
+  SECRET,
+  type Figures,
+  startReceiver,
+} from './dispatching.ts'
 import { benchmark, type Scope } from './scope.ts'
 import { judged, median, print } from './statistics.ts'
 
@@ -86,7 +95,7 @@ function show(name: string, { perSecond, cpuMicros }: Figures): void {
 }
 
 await benchmark(async (scope) => {
-  const port = await scope.fork('receiver-process.ts').ask<number>('port')
+  const port = await startReceiver(scope)
   const bare: Figures[] = []
   const full: Figures[] = []
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -9,6 +9,7 @@ import { compileRoutes } from '../src/routing/route-table.ts'
 import type { ProgrammedWebhook, SnapshotReader } from '../src/routing/snapshot.ts'
 import { openSqliteStore } from '../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../src/storage/store.ts'
+import type { Scope } from './scope.ts'
 
 export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 export const BODY = JSON.stringify({ action: 'time_entry:created', time_entry: { comment: 'x'.repeat(1400) } })
@@ -48,6 +49,11 @@ export class Throttle {
     this.#held = []
     for (const go of free) go()
   }
+}
+
+/** The cheapest receiver there is, in a process of its own so that its work is not counted; answers its port. */
+export function startReceiver(scope: Scope): Promise<number> {
+  return scope.fork('receiver-process.ts', { args: ['plain'] }).ask<number>('port')
 }
 
 export function hookName(index: number): string {

@@ -7,7 +7,7 @@
  * From the commit of the event (synchronous=FULL) to the recorded outcome of its last delivery; the receiver is another process.
  */
 import { rmSync } from 'node:fs'
-import { BODY, createWebhook, hookName, measured, openDispatching, type Figures } from './dispatching.ts'
+import { BODY, createWebhook, hookName, measured, openDispatching, type Figures, startReceiver } from './dispatching.ts'
 import { benchmark, type Scope } from './scope.ts'
 import { median, print } from './statistics.ts'
 
@@ -33,7 +33,7 @@ async function run(scope: Scope, port: number, deliveries: number, fanOut: boole
 await benchmark(async (scope) => {
   const [rounds = 5, deliveries = 40_000] = process.argv.slice(2).map(Number)
   if (deliveries % WEBHOOKS !== 0) throw new Error(`deliveries per round: a multiple of ${WEBHOOKS}`)
-  const port = await scope.fork('receiver-process.ts').ask<number>('port')
+  const port = await startReceiver(scope)
   await run(scope, port, deliveries / 4, false)
   const single: Figures[] = []
   const fanned: Figures[] = []

@@ -24,6 +24,7 @@ import {
   Throttle,
   WRITERS,
   type Figures,
+  startReceiver,
 } from './dispatching.ts'
 import { redisVersion, startRedis, type Fsync, type RedisServer } from './redis.ts'
 import { benchmark, type Scope } from './scope.ts'
@@ -124,7 +125,7 @@ async function ours(scope: Scope, port: number, deliveries: number): Promise<Fig
 
 async function main(scope: Scope, version: string): Promise<void> {
   const [rounds = 3, deliveries = 15_000] = process.argv.slice(2).map(Number)
-  const port = await scope.fork('receiver-process.ts').ask<number>('port')
+  const port = await startReceiver(scope)
   const sides = [
     { name: 'this, synchronous=FULL', run: (count: number) => ours(scope, port, count), figures: [] as Figures[] },
     ...(['always', 'everysec'] as const).map((fsync) => ({

@@ -21,6 +21,7 @@ import {
   openDispatching,
   type Dispatching,
   type Figures,
+  startReceiver,
 } from './dispatching.ts'
 import { answer, benchmark, type Scope } from './scope.ts'
 import { judged, median, print } from './statistics.ts'
@@ -125,7 +126,7 @@ async function run(scope: Scope, directory: string, port: number, deliveries: nu
 
 async function main(scope: Scope): Promise<void> {
   const [pending = 1_000_000, rounds = 3, deliveries = 20_000] = process.argv.slice(2).map(Number)
-  const port = await scope.fork('receiver-process.ts').ask<number>('port')
+  const port = await startReceiver(scope)
   const [empty, full] = [scope.directory(), scope.directory()]
   await fill(full, pending)
   const without: Round[] = []

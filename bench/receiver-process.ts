@@ -3,7 +3,8 @@ import { createWireServer, listenOnLoopback } from './wire.ts'
 
 /**
  * A receiver that notes when each request came, by the number its body carries behind `MARK` (see load.ts), and that can leave
- * the requests to some paths without an answer. Times are `sharedNow` of the first arrival.
+ * the requests to some paths without an answer; with the argument `plain` it does nothing but answer. Times are `sharedNow` of the
+ * first arrival.
  */
 export interface Arrivals {
   readonly marks: Float64Array
@@ -34,22 +35,22 @@ function pathOf(head: string): string {
   return head.slice('POST '.length, head.indexOf(' ', 'POST '.length))
 }
 
-const port = await listenOnLoopback(
-  createWireServer((head, body) => {
-    const at = sharedNow()
-    if (hanging.size > 0 && hanging.has(pathOf(head))) {
-      unanswered += 1
-      return false
-    }
-    const mark = markOf(body)
-    if (!arrivals.has(mark)) {
-      arrivals.set(mark, at)
-      answered += 1
-      if (waiting && answered >= waiting.count) waiting.resolve()
-    }
-    return true
-  }),
-)
+function note(head: string, body: Buffer): boolean {
+  const at = sharedNow()
+  if (hanging.size > 0 && hanging.has(pathOf(head))) {
+    unanswered += 1
+    return false
+  }
+  const mark = markOf(body)
+  if (!arrivals.has(mark)) {
+    arrivals.set(mark, at)
+    answered += 1
+    if (waiting && answered >= waiting.count) waiting.resolve()
+  }
+  return true
+}
+
+const port = await listenOnLoopback(process.argv.includes('plain') ? createWireServer() : createWireServer(note))
 
 answer({
   port: () => port,
