@@ -96,7 +96,7 @@ await benchmark(async (scope) => {
       p50: ms(({ p50 }) => p50),
       p99: ms(({ p99 }) => p99),
       'whole way p99': ms((r) => r.wholeWayP99),
-      each,
+      'p99 of each run': each,
     })
   }
   for (const [name, figure] of [
