@@ -40,3 +40,15 @@ export function maskSecrets(text: string, secrets: readonly SecretValue[]): stri
   }
   return masked
 }
+
+/** Drops an end of `text` that may be the beginning of a secret: for texts that were cut somewhere. */
+export function dropCutSecret(text: string, secrets: readonly SecretValue[]): string {
+  const cut = secrets.map((secret) => cutLength(text, secret.reveal()))
+  return text.slice(0, text.length - Math.max(0, ...cut))
+}
+
+function cutLength(text: string, secret: string): number {
+  let length = Math.min(secret.length - 1, text.length)
+  while (length > 0 && !text.endsWith(secret.slice(0, length))) length -= 1
+  return Math.max(length, 0)
+}

@@ -191,10 +191,18 @@ class DispatcherProgram implements Dispatcher {
     if (this.#state !== 'running') return
     const now = this.#time.due()
     for (const delivery of deliveries) {
-      this.#engine.arrived(this.#lane(delivery.webhook), delivery, now)
+      const lane = this.#lane(delivery.webhook)
+      this.#engine.arrived(lane, delivery, now)
+      if (this.#lanes.get(lane.name) !== lane) this.#adopt(lane)
       this.#expiry.note(delivery.occurredAt)
     }
     this.#engine.pump()
+  }
+
+  /** The webhook went while the write that matched it was on its way to the disk: its lane was let go as empty, and is not. */
+  #adopt(lane: Lane): void {
+    this.#lanes.set(lane.name, lane)
+    this.#configure(lane, this.#options.snapshots.current)
   }
 
   #lane(name: string): Lane {
@@ -240,7 +248,8 @@ class DispatcherProgram implements Dispatcher {
   #lookAfterParked(lane: Lane): void {
     if (lane.webhook || lane.record.parkedAt === null || lane.cancelling) return
     if (lane.pending === 0 && lane.inHand.size === 0) return this.#forget(lane)
-    const left = lane.record.parkedAt + PARKED_MS - this.#time.deadline()
+    // A clock that was ahead when it was parked must not keep it for longer.
+    const left = Math.min(lane.record.parkedAt + PARKED_MS - this.#time.deadline(), PARKED_MS)
     if (left > 0) this.#engine.wakeAt(lane, this.#time.due() + left)
     else if (lane.inHand.size === 0) this.#engine.track(this.#cancel(lane))
   }
@@ -270,10 +279,10 @@ class DispatcherProgram implements Dispatcher {
     this.#engine.change(lane, freshEndpoint(lane.name))
   }
 
-  /** False while the delivery is in flight or its outcome is on its way to the disk. */
+  /** False while the delivery is in flight, is being cancelled, or its outcome is on its way to the disk. */
   #expire(delivery: DeliveryRecord): boolean {
     const lane = this.#lane(delivery.webhook)
-    if (lane.inHand.has(delivery.seq)) return false
+    if (lane.cancelling || lane.inHand.has(delivery.seq)) return false
     lane.window?.drop(delivery, this.#time.due())
     this.#engine.expire(lane, delivery)
     return true

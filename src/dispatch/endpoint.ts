@@ -2,7 +2,7 @@ import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 import type { ProgrammedWebhook } from '../routing/snapshot.ts'
 import type { EndpointRecord } from '../storage/records.ts'
-import { jittered } from './schedule.ts'
+import { jittered, WAIT_MAX_MS } from './schedule.ts'
 
 /**
  * What the dispatcher believes of an endpoint, as a state machine over its record. Pure: record, input and time in, record out.
@@ -76,11 +76,9 @@ const OPEN_FOR_ONE: Gate = { open: true, single: true }
 
 export function gate(record: EndpointRecord, now: number): Gate {
   if (record.gone) return { open: false, until: null }
-  const until = Math.max(
-    record.notBefore ?? 0,
-    record.blocked?.retryAt ?? 0,
-    record.circuit === 'open' ? (record.probeAt ?? 0) : 0,
-  )
+  const times = [record.notBefore, record.blocked?.retryAt, record.circuit === 'open' ? record.probeAt : null]
+  // A wait longer than any we give was written under a clock that was ahead: it is over.
+  const until = Math.max(0, ...times.filter((time) => time != null && time <= now + WAIT_MAX_MS).map(Number))
   if (until > now) return { open: false, until }
   return record.circuit === 'closed' && !record.blocked ? OPEN : OPEN_FOR_ONE
 }
@@ -171,7 +169,9 @@ export function configured(
 ): EndpointRecord {
   const resumed = webhook.resumeAt !== undefined && webhook.resumeAt !== record.handledResumeAt
   const lifted = resumed || changed ? lookAgain(record, now) : record
-  const gone = record.gone && record.gone.generation === webhook.generation && !resumed ? record.gone : null
+  // Judged by what the request was sent under: a 410 that comes in after the annotation changed stops nothing.
+  const asked = webhook.resumeAt !== undefined && webhook.resumeAt !== record.gone?.resumeAt
+  const gone = record.gone && record.gone.generation === webhook.generation && !asked ? record.gone : null
   const handledResumeAt = resumed ? webhook.resumeAt : record.handledResumeAt
   const same = lifted === record && gone === record.gone && handledResumeAt === record.handledResumeAt
   return same ? record : { ...lifted, gone, handledResumeAt }

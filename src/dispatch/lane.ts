@@ -117,7 +117,8 @@ export function whyHeld(lane: Lane): string {
   if (record.gone) return `EndpointGone: ${record.lastFailure}`
   if (record.blocked) return `AddressBlocked: ${record.blocked.message}`
   if (record.circuit !== 'closed') return `CircuitOpen: ${record.lastFailure}`
-  return record.lastFailure === '' ? 'it had to wait' : `EndpointFailing: ${record.lastFailure}`
+  // Since a success the last failure explains nothing any more.
+  return record.consecutiveFailures === 0 ? 'it had to wait' : `EndpointFailing: ${record.lastFailure}`
 }
 
 /** Judges `Delivering` anew; answers whether it says something else now. */

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Dispatcher as Undici } from 'undici'
 import { assert } from '../base/assert.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { maskSecrets } from '../base/secret.ts'
+import { dropCutSecret, maskSecrets } from '../base/secret.ts'
 import type { AttemptOutcome } from '../storage/records.ts'
 import { ConnectionPool, type Connection } from './connection.ts'
 import { failureOf, type Failure } from './failure.ts'
@@ -201,12 +201,15 @@ class Exchange implements Undici.DispatchHandler {
 
   /** A copy: the chunk is a window onto the socket's buffer. Some more than is shown: a secret may lie across the cut. */
   #keep(chunk: Buffer): void {
-    const longestSecret = this.#request.receiver.secrets[0]?.reveal().length ?? 0
-    const room = BODY_KEPT_MAX_BYTES + 4 * longestSecret - this.#keptBytes
+    const room = BODY_KEPT_MAX_BYTES + 4 * this.#longestSecret - this.#keptBytes
     if (room <= 0) return
     const part = Buffer.from(chunk.subarray(0, room))
     this.#kept.push(part)
     this.#keptBytes += part.length
+  }
+
+  get #longestSecret(): number {
+    return this.#request.receiver.secrets[0]?.reveal().length ?? 0
   }
 
   #timeOut(): void {
@@ -237,8 +240,10 @@ class Exchange implements Undici.DispatchHandler {
     if (this.#keptBytes === 0) return ''
     // Never decompressed: nothing asked for it, and a few kilobytes may unpack to gigabytes.
     if (this.#encoding !== undefined && this.#encoding !== 'identity') return '(compressed, not shown)'
-    const text = Buffer.concat(this.#kept).toString('utf8')
-    const masked = Buffer.from(maskSecrets(text, this.#request.receiver.secrets))
+    const { secrets } = this.#request.receiver
+    const text = maskSecrets(Buffer.concat(this.#kept).toString('utf8'), secrets)
+    const isCut = this.#readBytes > this.#keptBytes
+    const masked = Buffer.from(isCut ? dropCutSecret(text.replace(/\uFFFD+$/, ''), secrets) : text)
     if (masked.length <= BODY_KEPT_MAX_BYTES) return masked.toString()
     return masked
       .subarray(0, BODY_KEPT_MAX_BYTES)

@@ -82,7 +82,9 @@ function judge(previous: Finding | undefined, facts: EndpointFacts): Finding {
 
 /** Failing, but not for long enough to say so: what was said stands. */
 function undecided(previous: Finding | undefined, facts: EndpointFacts): Finding {
-  if (previous?.status === 'True' || previous?.status === 'False') return previous
+  if (previous?.status === 'True') return previous
+  // Whatever stopped it is over, but nothing has arrived yet.
+  if (previous?.status === 'False') return failing('EndpointFailing', `Deliveries fail: ${facts.lastFailure}.`)
   return facts.lastSuccessAt === null ? NO_DELIVERIES : DELIVERED
 }
 

@@ -105,13 +105,27 @@ describe('a 410', () => {
     expect(configured(record, webhook(2), true, 10).gone).toBeNull()
     const resumed = configured(record, webhook(1, 'today'), false, 10)
     expect(resumed).toMatchObject({ gone: null, handledResumeAt: 'today' })
-    const again = observe(resumed, gone(20), random)
+    const again = observe(resumed, { ...gone(20), resumeAt: 'today' } as Verdict, random)
     expect(configured(again, webhook(1, 'today'), false, 30).gone).not.toBeNull()
     expect(configured(again, webhook(1), false, 30).gone).not.toBeNull()
     expect(configured(again, webhook(1, 'tomorrow'), false, 30)).toMatchObject({
       gone: null,
       handledResumeAt: 'tomorrow',
     })
+  })
+
+  it('to a request sent before the annotation changed stops nothing', () => {
+    const resumed = configured(after(gone(5)), webhook(1, 'today'), false, 10)
+    expect(configured(observe(resumed, gone(20), random), webhook(1, 'today'), false, 30).gone).toBeNull()
+  })
+})
+
+describe('a time written under a clock that was years ahead', () => {
+  it('keeps nothing waiting', () => {
+    const ahead = 5 * 365 * 86_400_000
+    const record = { ...freshEndpoint('billing'), notBefore: ahead, blocked: { at: 0, retryAt: ahead, message: '' } }
+    expect(gate(record, 1000).open).toBe(true)
+    expect(gate({ ...freshEndpoint('billing'), circuit: 'open', probeAt: ahead }, 1000).open).toBe(true)
   })
 })
 

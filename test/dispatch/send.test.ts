@@ -148,6 +148,16 @@ describe('an answer', () => {
     expect(reply?.responseBody).not.toMatch(/author/)
   })
 
+  it('has a long secret masked that is echoed until the answer is cut off', async () => {
+    const to = await receiver()
+    const secret = Array.from({ length: 100 }, (_, i) => `part-${i}-of-it`).join('/')
+    to.answer = { status: 400, body: `${secret} `.repeat(9) }
+    const outgoing = request(to.url, { headers: [{ name: 'Authorization', value: secret }] })
+    const reply = await send(sender(), outgoing)
+    expect(reply?.responseBody).toContain('[secret]')
+    expect(reply?.responseBody).not.toMatch(/part-\d/)
+  })
+
   it('does not tell a secret URL back', async () => {
     const to = await receiver()
     to.answer = (received) => ({ status: 404, body: `no route for ${received.path}, ${received.headers.host}` })
