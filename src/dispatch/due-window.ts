@@ -4,6 +4,8 @@ import { WAIT_MAX_MS } from './schedule.ts'
 import type { InHand, PageQuery, Window, WindowBudget } from './window.ts'
 
 const PAGE = 64
+/** What a page may hold while there is no room: enough for the lane to go on, little enough for thousands of lanes. */
+const PAGE_WITHOUT_ROOM = 1
 const READY_MAX = 4096
 
 /** Window of a webhook without ordering: whatever is due, oldest due first. */
@@ -17,8 +19,9 @@ export class DueWindow implements Window {
   #behind = true
   /** Earliest due time of what waits in the store for its time. */
   #due = Infinity
-  #reading: { arrived: boolean; due: number } | undefined
-  #pageLimit = PAGE
+  #reading: { arrived: boolean; due: number; limit: number } | undefined
+  /** Set after a page that helped nobody: the next looks further. */
+  #further: number | undefined
 
   constructor(budget: WindowBudget) {
     this.#budget = budget
@@ -57,23 +60,24 @@ export class DueWindow implements Window {
     if (this.#reading || this.#waiting.size > 0) return undefined
     if (!this.#behind && this.#due > now) return undefined
     this.#behind = true
-    this.#reading = { arrived: false, due: Infinity }
+    const limit = this.#further ?? (this.#budget.hasRoom() ? PAGE : PAGE_WITHOUT_ROOM)
+    this.#reading = { arrived: false, due: Infinity, limit }
     // Not only what is due: the first that is not tells when to look again.
-    return { order: 'due', dueBy: Number.MAX_SAFE_INTEGER, afterSeq: -1, limit: this.#pageLimit }
+    return { order: 'due', dueBy: Number.MAX_SAFE_INTEGER, afterSeq: -1, limit }
   }
 
   filled(rows: readonly PendingDelivery[], now: number, inHand: InHand): void {
     assert(this.#reading, 'a page was asked for')
-    const { arrived, due } = this.#reading
+    const { arrived, due, limit } = this.#reading
     this.#reading = undefined
     const soon = rows.filter((row) => isDue(row, now))
     const fresh = soon.filter((row) => !inHand(row.seq))
     for (const row of fresh) this.#push(row)
-    this.#behind = arrived || (soon.length === rows.length && rows.length === this.#pageLimit)
+    this.#behind = arrived || (soon.length === rows.length && rows.length === limit)
     this.#due = Math.min(due, rows.find((row) => !isDue(row, now))?.nextAttemptAt ?? Infinity)
     // A page of nothing but deliveries in hand helps nobody: look further next time.
-    const useless = fresh.length === 0 && rows.length === this.#pageLimit
-    this.#pageLimit = useless ? this.#pageLimit * 2 : PAGE
+    const useless = fresh.length === 0 && rows.length === limit
+    this.#further = useless ? limit * 2 : undefined
   }
 
   failed(): void {

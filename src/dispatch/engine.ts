@@ -33,6 +33,8 @@ export interface EngineOptions {
 }
 
 const READ_AGAIN_MS = 5000
+/** Pages read at once: thousands of lanes that wake together must not all have theirs in memory before the first is judged. */
+const READS_MAX = 8
 const SAVE_SUCCESS_MS = 60_000
 
 type Step = 'sent' | 'idle' | 'not now'
@@ -50,6 +52,7 @@ export class Engine {
   readonly #alarm: Alarm
   /** Reads and other work under way, to be awaited by whoever stops. */
   readonly #work = new Set<Promise<void>>()
+  #reads = 0
   #running = false
   #pumping = false
   #onLanded: (() => void) | undefined
@@ -185,6 +188,7 @@ export class Engine {
     assert(window, 'a lane that may send has a window')
     const delivery = window.take(now)
     if (!delivery) {
+      if (this.#reads >= READS_MAX) return 'not now'
       const page = window.page(now)
       if (page) this.track(this.#read(lane, window, page))
       else this.#alarm.set(lane, window.nextDue())
@@ -258,6 +262,7 @@ export class Engine {
 
   async #read(lane: Lane, window: Window, page: PageQuery): Promise<void> {
     const left = (lane.leftWhileReading = new Set<number>())
+    this.#reads += 1
     try {
       const rows = await this.#options.store.pendingDeliveries(lane.name, page)
       window.filled(rows, this.#options.time.due(), (seq) => lane.inHand.has(seq) || left.has(seq))
@@ -268,6 +273,7 @@ export class Engine {
       this.#alarm.set(lane, this.#options.time.due() + READ_AGAIN_MS)
     }
     lane.leftWhileReading = undefined
+    this.#reads -= 1
     this.pump()
   }
 
