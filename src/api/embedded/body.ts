@@ -85,6 +85,9 @@ export const days: Parse<number | null> = (value, name) => {
   return match ? ok(Number(match[1])) : formatError(name, 'P5D (whole days)', value)
 }
 
+/** Longer than any link of ours; bounds what matching one may cost. */
+const HREF_MAX = 2_000
+
 /** A link to a resource of the given namespace (or an alias of it): the last segment of its href, or null. Hrefs are matched on their tail. */
 export function reference(...namespaces: readonly [string, ...string[]]): Parse<string | null> {
   const [namespace] = namespaces
@@ -92,7 +95,7 @@ export function reference(...namespaces: readonly [string, ...string[]]): Parse<
     const href = isObject(value) ? value['href'] : undefined
     if (href === null) return ok(null)
     if (typeof href !== 'string') return formatError(name, `{"href": "/api/v3/${namespace}/:id"}`, value)
-    const tail = /\/api\/v3\/([^?#]+)\/([^/?#]+)$/.exec(href)
+    const tail = href.length > HREF_MAX ? null : /\/api\/v3\/([^?#]+)\/([^/?#]+)$/.exec(href)
     if (tail?.[1] !== undefined && tail[2] !== undefined && namespaces.includes(tail[1]))
       return ok(decodeSegment(tail[2]))
     const message = `For property '${name}' a link like '/api/v3/${namespace}/:id' is expected, but got '${href.slice(0, 200)}'.`

@@ -1,13 +1,13 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Mutation } from '../../storage/store.ts'
-import type { ProjectRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findRow } from '../v3/find.ts'
 import { loadWorkPackage } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkReadOnly, violation } from './body.ts'
-import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
+import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
 import { checkRecord, readInput, resolveDates, resolveLinks, type WorkPackageInput } from './work-package-input.ts'
 import { changedColumns, failure, write, type WritePlan } from './write.ts'
 
@@ -114,10 +114,12 @@ async function planWorkPackage(
   if (failed) return failed
   // Every reference was found a moment ago: it has been deleted since.
   if (!view) return fail(apiError('UpdateConflict'))
-  const mutations = await mutationsOf(context, record, current)
+  const { mutations, moved } = await mutationsOf(context, record, current)
   return ok({
     expect: [
       ...(current ? [workPackageUnchanged(current)] : []),
+      // An entry that has gone to another work package meanwhile must not follow this one.
+      ...moved.map(timeEntryUnchanged),
       projectUnchanged(view.project),
       ...view.projectAncestors.map(projectUnchanged),
       ...view.ancestors.map(workPackageUnchanged),
@@ -160,9 +162,9 @@ async function mutationsOf(
   context: ApiContext,
   record: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
-): Promise<Mutation[]> {
-  if (!current) return [{ op: 'insert', table: 'workPackages', row: record }]
-  if (Object.keys(changedColumns(current, record)).length === 0) return []
+): Promise<{ mutations: Mutation[]; moved: TimeEntryRecord[] }> {
+  if (!current) return { mutations: [{ op: 'insert', table: 'workPackages', row: record }], moved: [] }
+  if (Object.keys(changedColumns(current, record)).length === 0) return { mutations: [], moved: [] }
   record.lockVersion = current.lockVersion + 1
   record.updatedAt = context.clock.now()
   const update = {
@@ -171,22 +173,17 @@ async function mutationsOf(
     id: record.id,
     changes: changedColumns(current, record),
   } as const
-  return record.projectId === current.projectId ? [update] : [update, ...(await moveTimeEntries(context, record))]
+  const moved = record.projectId === current.projectId ? [] : await entriesOf(context, record)
+  return { mutations: [update, ...moved.map((entry) => moveTo(record.projectId, entry))], moved }
 }
 
 const MOVED_MAX = 10_000
 
-async function moveTimeEntries({ store }: ApiContext, record: WorkPackageRecord): Promise<Mutation[]> {
-  const { rows } = await store.list('timeEntries', {
-    where: [{ column: 'workPackageId', comparison: '=', value: record.id }],
-    orderBy: [],
-    limit: MOVED_MAX,
-    offset: 0,
-  })
-  return rows.map(({ id, revision }) => ({
-    op: 'update',
-    table: 'timeEntries',
-    id,
-    changes: { projectId: record.projectId, revision: revision + 1 },
-  }))
+async function entriesOf({ store }: ApiContext, record: WorkPackageRecord): Promise<TimeEntryRecord[]> {
+  const where = [{ column: 'workPackageId', comparison: '=', value: record.id }] as const
+  return (await store.list('timeEntries', { where, orderBy: [], limit: MOVED_MAX, offset: 0 })).rows
+}
+
+function moveTo(projectId: number, { id, revision }: TimeEntryRecord): Mutation {
+  return { op: 'update', table: 'timeEntries', id, changes: { projectId, revision: revision + 1 } }
 }

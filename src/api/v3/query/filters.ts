@@ -47,9 +47,19 @@ export function parseFilters(text: unknown): Result<FilterInput[], ApiError> {
   const filters: FilterInput[] = []
   for (const item of parsed) {
     if (typeof item !== 'object' || item === null) return malformed
-    for (const [name, body] of Object.entries(item as object)) filters.push(filterInput(name, body))
+    for (const [name, body] of Object.entries(item as object)) {
+      if (!hasPlainValues(body)) return malformed
+      filters.push(filterInput(name, body))
+    }
   }
   return ok(filters)
+}
+
+/** Anything else has no text of its own: a list could be nested without end, an object could bring its own `toString`. */
+function hasPlainValues(body: unknown): boolean {
+  const { values } = (body ?? {}) as { values?: unknown }
+  if (!Array.isArray(values)) return true
+  return values.every((value) => ['string', 'number', 'boolean'].includes(typeof value))
 }
 
 function filterInput(name: string, body: unknown): FilterInput {

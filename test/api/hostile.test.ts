@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTestApi, type TestApi } from './support.ts'
+
+let api: TestApi
+beforeAll(async () => {
+  api = await openTestApi()
+})
+afterAll(() => api.close())
+
+const link = (href: string) => ({ href: `/api/v3/${href}` })
+
+describe('a request made to hurt', () => {
+  it.each([
+    ['an object with a toString of its own', [{ toString: 1 }]],
+    ['a list within a list', [['1']]],
+    ['nothing', [null]],
+  ])('by a filter value that is %s is an InvalidQuery', async (_, values) => {
+    const filters = encodeURIComponent(JSON.stringify([{ id: { operator: '=', values } }]))
+    const response = await api.call('GET', `/api/v3/projects?filters=${filters}`)
+    expect(response.statusCode).toBe(400)
+    expect(response.json()).toMatchObject({ errorIdentifier: 'urn:openproject-org:api:v3:errors:InvalidQuery' })
+  })
+
+  it('by a link that is megabytes of beginnings is refused without being searched', async () => {
+    const href = `${'/api/v3/'.repeat(60_000)}?`
+    const response = await api.call('POST', '/api/v3/projects', { name: 'x', _links: { parent: { href } } })
+    expect(response.statusCode).toBe(422)
+    expect(response.body).toContain('ResourceTypeMismatch')
+  })
+})
+
+describe('time logged on a work package that moves to another project', () => {
+  it('stays with the work package it has gone to meanwhile', async () => {
+    for (const name of ['Here', 'There', 'Away'])
+      await api.create('/api/v3/projects', { name, identifier: name.toLowerCase() })
+    const a = await api.create('/api/v3/projects/here/work_packages', { subject: 'a' })
+    const b = await api.create('/api/v3/projects/there/work_packages', { subject: 'b' })
+    const away = (await api.call('GET', '/api/v3/projects/away')).json<{ id: number }>().id
+    const there = (await api.call('GET', '/api/v3/projects/there')).json<{ id: number }>().id
+    for (let round = 0; round < 5; round += 1) {
+      const logged = { hours: 'PT1H', spentOn: '2026-03-01', _links: { entity: link(`work_packages/${a.id}`) } }
+      const entry = await api.create('/api/v3/time_entries', logged)
+      const current = (await api.call('GET', `/api/v3/work_packages/${a.id}`)).json<{ lockVersion: number }>()
+      const target = round % 2 === 0 ? 'away' : 'here'
+      await Promise.all([
+        api.call('PATCH', `/api/v3/time_entries/${entry.id}`, { _links: { entity: link(`work_packages/${b.id}`) } }),
+        api.call('PATCH', `/api/v3/work_packages/${a.id}`, {
+          lockVersion: current.lockVersion,
+          _links: { project: link(`projects/${target}`) },
+        }),
+      ])
+      const stored = await api.store.get('timeEntries', Number(entry.id))
+      const home = stored?.workPackageId === Number(b.id) ? there : undefined
+      if (home !== undefined) expect(stored?.projectId).toBe(home)
+    }
+    expect(away).not.toBe(there)
+  })
+})
