@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -12,7 +12,7 @@ import { openWriter } from '../../src/storage/sqlite/pragmas.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
-import { attemptOf, delivered, newEvent, NOON, writeSet } from './samples.ts'
+import { attemptOf, delivered, newEvent, newStatus, NOON, writeSet } from './samples.ts'
 
 describe('the SQLite store', () => {
   let parent: string
@@ -80,6 +80,48 @@ describe('the SQLite store', () => {
     const opening = open()
     await expect(opening).rejects.toThrow(UserError)
     await expect(opening).rejects.toThrow(/nepenthes\.db is damaged, or not a database at all/)
+  })
+
+  describe('breaks down for good, so that whoever runs it can end, when', () => {
+    it('its file turns out to be damaged', async () => {
+      const store = await open()
+      await store.commit(writeSet({ events: [newEvent()] }))
+      await store.close()
+      await destroyTable('attempts')
+      const damaged = await open()
+      await expect(damaged.recordDispatch(outcomeOf(1))).rejects.toThrow('the store refused a write')
+      expect((await damaged.failed).message).toContain('nepenthes.db is damaged')
+      expect(damaged.healthy).toBe(false)
+      await expect(damaged.commit(writeSet({}))).rejects.toThrow()
+      await damaged.close()
+    })
+
+    it('the outcome of an attempt is refused for good, and no other write', async () => {
+      const store = await open()
+      await store.commit(writeSet({ events: [newEvent()] }))
+      const twice = { op: 'insert', table: 'statuses', row: newStatus(1) } as const
+      await expect(store.commit(writeSet({ mutations: [twice, twice] }))).rejects.toThrow('the store refused a write')
+      expect((await store.commit(writeSet({ events: [newEvent()] }))).outcome).toBe('committed')
+      await store.recordDispatch(outcomeOf(1))
+      // The same attempt once more: whatever has led to it, what happened cannot be told from what is remembered any more.
+      await expect(store.recordDispatch(outcomeOf(1))).rejects.toThrow('the store refused a write')
+      expect((await store.failed).message).toContain('UNIQUE')
+      await store.close()
+      await (await open()).close()
+    })
+
+    const outcomeOf = (seq: number) => ({ attempts: [attemptOf(seq)], deliveries: [delivered(seq)], endpoints: [] })
+
+    async function destroyTable(name: string): Promise<void> {
+      const file = join(directory, 'nepenthes.db')
+      const db = new DatabaseSync(file)
+      const page = Number(db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(name)?.['rootpage'])
+      const size = Number(db.prepare('PRAGMA page_size').get()?.['page_size'])
+      db.close()
+      const bytes = await readFile(file)
+      bytes.fill(0xff, (page - 1) * size, page * size)
+      await writeFile(file, bytes)
+    }
   })
 
   it('writes a log that is on disk before a commit returns, unless told otherwise', () => {

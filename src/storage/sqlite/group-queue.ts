@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '../../base/assert.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
-import { toError } from '../../base/errors.ts'
+import { toError, UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { PendingDelivery } from '../records.ts'
+import { damageOf } from './damage.ts'
 import type { FromWriter, ToWriter, WireResult, WireSet, WriterData } from './wire.ts'
 
 /** Bounds of a group: a commit of this much still takes a few milliseconds, and more would not make a row cheaper. */
@@ -37,8 +38,8 @@ export interface GroupQueueOptions {
  * 14,000 deliveries a second and cost 4 ms of latency at any rate; waiting while more keeps arriving saves nothing.
  *
  * idle: nothing in flight; the first set schedules a group for the end of this turn of the event loop, so that what arrives
- * together is written together. writing: a group is in flight; its answer starts the next. ended: the thread is gone, by `close` or
- * by a failure, and everything is refused.
+ * together is written together. writing: a group is in flight; its answer starts the next. ended: the thread is gone, by `close`,
+ * by a failure or because the file is damaged, and everything is refused.
  */
 export class GroupQueue {
   readonly #options: GroupQueueOptions
@@ -62,7 +63,10 @@ export class GroupQueue {
     this.#worker = new Worker(new URL(entry, import.meta.url), { workerData: options.writer })
     this.#worker.on('message', (message: FromWriter) => this.#receive(message))
     this.#worker.on('error', (error) => this.#end(toError(error)))
-    this.#worker.on('exit', () => this.#end(new Error('the store is closed')))
+    this.#worker.on('exit', () => {
+      this.#end(new Error('the store is closed'))
+      this.#closed.resolve()
+    })
   }
 
   static async open(options: GroupQueueOptions): Promise<GroupQueue> {
@@ -75,9 +79,15 @@ export class GroupQueue {
     return this.#healthy
   }
 
-  /** Resolves when the thread has ended by itself. */
+  /** Resolves when the thread has ended by itself, or was given up. */
   get failed(): Promise<Error> {
     return this.#failed.promise
+  }
+
+  /** Gives the store up: it cannot keep what it was handed, and trying again would not help. Everything is refused from now on. */
+  fail(error: Error): void {
+    this.#end(error)
+    void this.#worker.terminate()
   }
 
   /** Resolves once the set is durable, or was refused; rejects when the writer is gone. */
@@ -143,6 +153,9 @@ export class GroupQueue {
     const results = message === 'all done' ? undefined : message
     this.#judgeHealth(results)
     this.#settle(group, results)
+    if (results?.some((result) => result.kind === 'failed' && result.damaged)) {
+      return this.fail(new UserError(damageOf(this.#options.writer.file)))
+    }
     if (this.#waiting.length > 0) this.#schedule()
     else this.#drained?.()
   }
@@ -184,6 +197,5 @@ export class GroupQueue {
     for (const entry of lost) entry.reject(error)
     this.#opened.reject(error)
     this.#drained?.()
-    this.#closed.resolve()
   }
 }

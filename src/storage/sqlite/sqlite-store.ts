@@ -9,6 +9,7 @@ import type { Store } from '../store.ts'
 import { createDeliveryReader } from './delivery-reader.ts'
 import { encodeDispatch, encodeResources } from './encode.ts'
 import { openCounters } from './counters.ts'
+import { damageOf, isDamaged } from './damage.ts'
 import { GroupQueue } from './group-queue.ts'
 import { createPrivate, lockDirectory } from './lock.ts'
 import { openReader, openWriter, type Synchronous } from './pragmas.ts'
@@ -99,7 +100,7 @@ function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): v
       db.close()
     }
   } catch (thrown) {
-    throw isDamaged(thrown) ? new UserError(damaged(file), { cause: thrown }) : thrown
+    throw isDamaged(thrown) ? new UserError(damageOf(file), { cause: thrown }) : thrown
   }
 }
 
@@ -173,15 +174,4 @@ async function prune(writes: Writes, bounds: { finishedBefore: number; maxBytes:
     more = numbers[2] ?? 0
   }
   return removed
-}
-
-/** SQLite's codes for a file that is damaged, and for one that is no database. */
-const DAMAGED_CODES: ReadonlySet<unknown> = new Set([11, 26])
-
-function isDamaged(thrown: unknown): boolean {
-  return thrown instanceof Error && 'errcode' in thrown && DAMAGED_CODES.has(thrown.errcode)
-}
-
-function damaged(file: string): string {
-  return `${file} is damaged, or not a database at all: bring it back from a backup, or move it away to start with an empty store`
 }

@@ -29,7 +29,8 @@ export type WireResult =
   | { readonly kind: 'done'; readonly numbers?: readonly number[] }
   | { readonly kind: 'conflict'; readonly index: number }
   | { readonly kind: 'unavailable'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly message: string }
+  /** `damaged`: not the set is to blame but the file. */
+  | { readonly kind: 'failed'; readonly message: string; readonly damaged: boolean }
 
 /** To the writer: a group, or the word to finish. */
 export type ToWriter = readonly WireSet[] | 'close'

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { toError } from '../../base/errors.ts'
 import { applyEvents, applyMutations, firstConflict } from './apply-commit.ts'
+import { isDamaged } from './damage.ts'
 import { applyPrune } from './prune.ts'
 import { statementCache, type Prepare } from './statements.ts'
 import {
@@ -72,7 +73,7 @@ function resultOfError(thrown: unknown): WireResult {
   const error = toError(thrown)
   const code = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
   if (code !== undefined && PASSING_CODES.has(code)) return { kind: 'unavailable', reason: error.message }
-  return { kind: 'failed', message: error.stack ?? error.message }
+  return { kind: 'failed', message: error.stack ?? error.message, damaged: isDamaged(error) }
 }
 
 function applySet(context: Context, set: WireSet): WireResult {

@@ -47,7 +47,10 @@ export function createWrites(parts: Parts): Writes {
     retrying.add(work)
     return work.finally(() => retrying.delete(work))
   }
-  /** Every outcome of an attempt comes through here: a single promise deep as long as the disk is well. */
+  /**
+   * Every outcome of an attempt comes through here: a single promise deep as long as the disk is well. A set that is refused for
+   * good ends the store: what has happened and cannot be recorded would be done again and again.
+   */
   const untilWritten = (set: WireSet): Promise<readonly number[]> =>
     submit(set, 0).then((first) => (first.kind === 'done' ? (first.numbers ?? NO_NUMBERS) : retry(first, set)))
   const once = async (set: WireSet, deliveries?: readonly PendingDelivery[]) => {
@@ -126,20 +129,25 @@ function redelivery(counters: Counters, source: PendingDelivery, at: number) {
 
 /** Waits and tries again for as long as the disk cannot be written; once the store is closing, one last time. */
 async function retryUntilWritten(
-  { clock }: Parts,
+  { clock, queue }: Parts,
   closing: AbortSignal,
   first: WireResult,
   again: () => Promise<WireResult>,
 ): Promise<readonly number[]> {
   let result = first
   for (let attempt = 1; result.kind !== 'done'; attempt++) {
-    if (result.kind !== 'unavailable') throw errorOf(result)
+    if (result.kind !== 'unavailable') throw givenUp(queue, errorOf(result))
     const last = closing.aborted
     await sleep(clock, backoffMs(RETRY, attempt, NO_JITTER), closing)
     result = await again()
     if (last && result.kind !== 'done') throw errorOf(result)
   }
   return result.numbers ?? NO_NUMBERS
+}
+
+function givenUp(queue: GroupQueue, error: Error): Error {
+  queue.fail(error)
+  return error
 }
 
 function errorOf(result: Exclude<WireResult, { kind: 'done' }>): Error {
