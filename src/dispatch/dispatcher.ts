@@ -14,6 +14,7 @@ import { Expiry } from './expiry.ts'
 import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts'
 import { laneHealth } from './health.ts'
 import { createLane, equip, receiverChanged, type Lane } from './lane.ts'
+import { createLookUps, systemResolve } from './look-ups.ts'
 import { DAY_MS } from './schedule.ts'
 import { createSender, type Sender } from './send.ts'
 import { createSteadyTime, type SteadyTime } from './steady-time.ts'
@@ -68,13 +69,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return new DispatcherProgram(options)
 }
 
-function guardOf({ allowAddresses, ownListeners, resolve }: DispatcherOptions): Guard {
+function guardOf({ allowAddresses, ownListeners, clock, resolve = systemResolve }: DispatcherOptions): Guard {
   const allow = allowAddresses.map((text) => {
     const network = parseNetwork(text)
     assert(network, 'allowed addresses are CIDR networks')
     return network
   })
-  return createGuard({ allow, ownListeners, ...(resolve && { resolve }) })
+  return createGuard({ allow, ownListeners, resolve: createLookUps(resolve, clock) })
 }
 
 class DispatcherProgram implements Dispatcher {

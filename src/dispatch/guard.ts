@@ -1,4 +1,4 @@
-import dns from 'node:dns'
+import type dns from 'node:dns'
 import { networkInterfaces } from 'node:os'
 import { canonicalAddress, refusal, type Network } from './address.ts'
 
@@ -23,7 +23,7 @@ export interface GuardOptions {
   readonly allow: readonly Network[]
   /** What this process listens on; refused whatever is allowed. */
   readonly ownListeners: () => readonly Listener[]
-  readonly resolve?: Resolve
+  readonly resolve: Resolve
   /** Addresses of this host; asked only when a port coincides with a listener's. */
   readonly localAddresses?: () => readonly string[]
 }
@@ -53,15 +53,11 @@ export interface Guard {
   lookupFor(port: number): ConnectLookup
 }
 
-const systemResolve: Resolve = (hostname, callback) => {
-  dns.lookup(hostname, { all: true, order: 'verbatim' }, (error, addresses) => callback(error, addresses))
-}
-
 const hostAddresses = () =>
   Object.values(networkInterfaces()).flatMap((rows) => (rows ?? []).map((row) => row.address.replace(/%.*$/, '')))
 
 export function createGuard(options: GuardOptions): Guard {
-  const resolve = sharedResolve(options.resolve ?? systemResolve)
+  const { resolve } = options
   const localAddresses = options.localAddresses ?? hostAddresses
 
   function refuse(address: string, port: number): AddressRefusedError | undefined {
@@ -89,27 +85,6 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   return { refuse, lookupFor }
-}
-
-/**
- * One look-up per host name at a time, shared by whoever waits for it: the system's resolver runs on a small thread pool, and a
- * hundred connections to one name that does not resolve would occupy all of it.
- */
-function sharedResolve(resolve: Resolve): Resolve {
-  const waiting = new Map<string, Parameters<Resolve>[1][]>()
-  return (hostname, callback) => {
-    const others = waiting.get(hostname)
-    if (others) {
-      others.push(callback)
-      return
-    }
-    const callbacks = [callback]
-    waiting.set(hostname, callbacks)
-    resolve(hostname, (error, addresses) => {
-      waiting.delete(hostname)
-      for (const waiter of callbacks) waiter(error, addresses)
-    })
-  }
 }
 
 const WILDCARDS = new Set(['0.0.0.0', '::'])

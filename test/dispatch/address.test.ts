@@ -130,19 +130,6 @@ describe('the look-up of a connection', () => {
   it('says the same whatever order a round robin answers in', async () => {
     expect(await lookUp(answer('10.0.0.2', '10.0.0.1'))).toBe(await lookUp(answer('10.0.0.1', '10.0.0.2')))
   })
-
-  it('asks once for a name that several connections wait for', () => {
-    const callbacks: Parameters<Resolve>[1][] = []
-    const shared = guard((_hostname, callback) => void callbacks.push(callback))
-    const answers: unknown[] = []
-    for (let index = 0; index < 3; index += 1)
-      shared.lookupFor(80)('a.example', {}, (_error, address) => answers.push(address))
-    expect(callbacks).toHaveLength(1)
-    callbacks[0]?.(null, [{ address: '8.8.8.8', family: 4 }])
-    expect(answers).toEqual(['8.8.8.8', '8.8.8.8', '8.8.8.8'])
-    shared.lookupFor(80)('a.example', {}, () => undefined)
-    expect(callbacks).toHaveLength(2)
-  })
 })
 
 describe("this process's own listeners", () => {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { parseNetwork, type Network } from '../../src/dispatch/address.ts'
 import { createGuard, type Listener, type Resolve } from '../../src/dispatch/guard.ts'
+import { systemResolve } from '../../src/dispatch/look-ups.ts'
 import { createReceiver as prepare } from '../../src/dispatch/receiver.ts'
 import { createSender, type Reply, type Sender } from '../../src/dispatch/send.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
@@ -59,7 +60,7 @@ const closers: (() => Promise<void>)[] = []
 let clock: FakeClock
 
 function sender({ listeners = [], resolve, allow = loopback }: Made = {}): Sender {
-  const guard = createGuard({ allow, ownListeners: () => listeners, ...(resolve && { resolve }) })
+  const guard = createGuard({ allow, ownListeners: () => listeners, resolve: resolve ?? systemResolve })
   const sender = createSender(guard, clock)
   made.push(sender)
   return sender

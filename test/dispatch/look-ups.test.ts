@@ -1,0 +1,86 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createLookUps } from '../../src/dispatch/look-ups.ts'
+import type { Resolve } from '../../src/dispatch/guard.ts'
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
+
+const ADDRESSES = [{ address: '8.8.8.8', family: 4 }]
+const SILENT = Object.assign(new Error('no answer'), { code: 'EAI_AGAIN' })
+
+let clock: FakeClock
+let asked: string[]
+let pending: Map<string, Parameters<Resolve>[1]>
+let lookUp: Resolve
+let answered: string[]
+
+/** A resolver that answers when it is told to. */
+beforeEach(() => {
+  clock = createFakeClock()
+  asked = []
+  answered = []
+  pending = new Map()
+  lookUp = createLookUps((hostname, callback) => {
+    asked.push(hostname)
+    pending.set(hostname, callback)
+  }, clock)
+})
+
+const want = (hostname: string) => lookUp(hostname, (error) => answered.push(`${hostname} ${error ? 'fails' : 'is'}`))
+const names = (kind: string, count: number) => Array.from({ length: count }, (_, index) => `${kind}-${index}.example`)
+
+function settle(hostname: string, error: NodeJS.ErrnoException | null): void {
+  const callback = pending.get(hostname)
+  pending.delete(hostname)
+  callback?.(error, error ? [] : ADDRESSES)
+}
+
+/** Looks the name up to a prompt answer. */
+function prove(hostname: string): void {
+  want(hostname)
+  settle(hostname, null)
+}
+
+describe('look-ups', () => {
+  it('ask once for a name that several connections wait for, and anew for the next', () => {
+    for (let index = 0; index < 3; index += 1) want('a.example')
+    expect(asked).toEqual(['a.example'])
+    settle('a.example', null)
+    expect(answered).toEqual(['a.example is', 'a.example is', 'a.example is'])
+    want('a.example')
+    expect(asked).toEqual(['a.example', 'a.example'])
+  })
+
+  it('of any number of dead zones leave places for the names that are answered', () => {
+    prove('good.example')
+    for (const name of names('dead', 100)) want(name)
+    expect(asked.length).toBeLessThan(12)
+    want('good.example')
+    expect(pending.has('good.example')).toBe(true)
+    settle('good.example', null)
+    expect(answered).toEqual(['good.example is', 'good.example is'])
+  })
+
+  it('that wait have their turn', () => {
+    const dead = names('dead', 100)
+    for (const name of dead) want(name)
+    while (pending.size > 0) settle([...pending.keys()][0] ?? '', SILENT)
+    expect(answered).toEqual(dead.map((name) => `${name} fails`))
+  })
+
+  it.each([
+    ['failed', (name: string) => settle(name, SILENT)],
+    [
+      'took long',
+      (name: string) => {
+        clock.advance(2_000)
+        settle(name, null)
+      },
+    ],
+  ])('of a name that %s last time have no place of their own any more', (_, turn) => {
+    prove('turned.example')
+    want('turned.example')
+    turn('turned.example')
+    for (const name of names('dead', 100)) want(name)
+    want('turned.example')
+    expect(pending.has('turned.example')).toBe(false)
+  })
+})
