@@ -37,16 +37,18 @@ const READ_AGAIN_MS = 5000
 const READS_MAX = 8
 const SAVE_SUCCESS_MS = 60_000
 
-type Step = 'sent' | 'idle' | 'not now'
-
 /**
  * Moves deliveries: from windows into requests, from replies into outcomes, from recorded outcomes back into windows or out of the
  * world. Lanes that may have something to send take turns, one delivery each. A lane is looked at only when something about it
- * has happened; one that waits costs nothing.
+ * has happened; one that waits costs nothing, and what thousands wait for together is handed from one to the next.
  */
 export class Engine {
   readonly #options: EngineOptions
   readonly #active = new Set<Lane>()
+  /** Lanes that wait for one of the `READS_MAX`. */
+  readonly #waitingToRead = new Set<Lane>()
+  /** Lanes of failing endpoints, with nothing in flight, that wait for one of the places such lanes have together. */
+  readonly #waitingForPlace = new Set<Lane>()
   readonly #limits = new FlightLimits()
   readonly #recorder: Recorder
   readonly #alarm: Alarm
@@ -110,7 +112,7 @@ export class Engine {
     lane.pending += 1
     if (lane.inHand.has(delivery.seq)) return
     lane.window?.arrive(delivery, now)
-    this.#active.add(lane)
+    this.activate(lane)
   }
 
   /** Something about the lane has changed: it is looked at with the next pump. */
@@ -121,7 +123,7 @@ export class Engine {
   /** The lane is no more. */
   forget(lane: Lane): void {
     lane.window?.clear()
-    this.#active.delete(lane)
+    for (const lanes of [this.#active, this.#waitingToRead, this.#waitingForPlace]) lanes.delete(lane)
   }
 
   wakeAt(lane: Lane, at: number | null): void {
@@ -161,42 +163,64 @@ export class Engine {
   }
 
   #takeTurns(now: number): void {
-    const later: Lane[] = []
     // A set yields what is added while it is walked: a lane that has sent goes to the end and comes round again.
     for (const lane of this.#active) {
-      if (this.#limits.full(this.#recorder.outstanding)) break
+      if (this.#limits.full(this.#recorder.outstanding)) return
       this.#active.delete(lane)
-      const step = this.#step(lane, now)
-      if (step === 'sent') this.#active.add(lane)
-      if (step === 'not now') later.push(lane)
+      if (this.#step(lane, now)) this.#active.add(lane)
+      // Whoever was handed a turn may have had no use for it.
+      if (this.#active.size === 0) this.#handOn()
     }
-    for (const lane of later) this.#active.add(lane)
   }
 
-  /** One delivery of one lane, or whatever it takes to have one later. */
-  #step(lane: Lane, now: number): Step {
+  /** Gives who has waited longest a turn, where there is room. */
+  #handOn(): void {
+    if (this.#reads < READS_MAX) this.#activateFirst(this.#waitingToRead)
+    if (this.#limits.hasPlaceForSuspect) this.#activateFirst(this.#waitingForPlace)
+  }
+
+  #activateFirst(waiting: Set<Lane>): void {
+    const [first] = waiting
+    if (!first) return
+    waiting.delete(first)
+    this.activate(first)
+  }
+
+  /** One delivery of one lane, or whatever it takes to have one later; answers whether it has sent. */
+  #step(lane: Lane, now: number): boolean {
     const gate = laneGate(lane, now)
     if (!gate.open) {
       // Nothing needs to be in memory for as long as it lasts.
       lane.window?.clear()
       this.wakeAt(lane, gate.until)
-      return 'idle'
+      return false
     }
-    if (lane.inFlight >= concurrency(lane, gate)) return 'idle'
-    if (!this.#limits.admits(lane)) return 'not now'
+    if (lane.inFlight >= concurrency(lane, gate)) return false
+    if (!this.#limits.admits(lane)) {
+      // With something in flight it has another turn when that comes back.
+      if (lane.inFlight === 0) this.#waitingForPlace.add(lane)
+      return false
+    }
     const window = lane.window
     assert(window, 'a lane that may send has a window')
     const delivery = window.take(now)
     if (!delivery) {
-      if (this.#reads >= READS_MAX) return 'not now'
-      const page = window.page(now)
-      if (page) this.track(this.#read(lane, window, page))
-      else this.#alarm.set(lane, window.nextDue())
-      return 'idle'
+      this.#readOrWait(lane, window, now)
+      return false
     }
     if (this.#options.time.deadline() > delivery.occurredAt + DEADLINE_MS) this.expire(lane, delivery)
     else this.#launch(lane, delivery)
-    return 'sent'
+    return true
+  }
+
+  #readOrWait(lane: Lane, window: Window, now: number): void {
+    if (this.#reads >= READS_MAX) {
+      this.#waitingToRead.add(lane)
+      return
+    }
+    const page = window.page(now)
+    if (page) this.track(this.#read(lane, window, page))
+    else this.#alarm.set(lane, window.nextDue())
   }
 
   #launch(lane: Lane, delivery: PendingDelivery): void {
@@ -210,6 +234,7 @@ export class Engine {
     const release = this.#limits.enter(lane)
     this.#options.send(request, (reply) => {
       release()
+      if (this.#limits.hasPlaceForSuspect) this.#activateFirst(this.#waitingForPlace)
       if (reply) this.#answered({ lane, delivery, webhook, startedAt }, reply)
       // Given up while stopping: the delivery is pending in the store, as it was.
       else lane.inHand.delete(delivery.seq)
@@ -225,7 +250,7 @@ export class Engine {
     const { attempt, update, verdict } = judgeReply(delivery, webhook, reply, times, random)
     this.#recorder.add({ lane, delivery, update, attempt })
     this.#observe(lane, verdict)
-    this.#active.add(lane)
+    this.activate(lane)
   }
 
   #observe(lane: Lane, verdict: Verdict): void {
@@ -247,7 +272,7 @@ export class Engine {
     const now = this.#options.time.due()
     for (const { lane, delivery, update } of outcomes) {
       lane.inHand.delete(delivery.seq)
-      lane.leftWhileReading?.add(delivery.seq)
+      for (const left of lane.leftWhileReading) left.add(delivery.seq)
       const again = update.state === 'pending' && 'body' in delivery ? { ...delivery, ...update } : undefined
       if (!again) lane.pending -= 1
       lane.window?.settled(delivery as PendingDelivery, again, now)
@@ -255,32 +280,36 @@ export class Engine {
         lane.draining = false
         if (!lane.webhook) this.#options.onIdle(lane)
       }
-      this.#active.add(lane)
+      this.activate(lane)
     }
     this.pump()
   }
 
   async #read(lane: Lane, window: Window, page: PageQuery): Promise<void> {
-    const left = (lane.leftWhileReading = new Set<number>())
+    const left = new Set<number>()
+    lane.leftWhileReading.add(left)
     this.#reads += 1
     try {
       const rows = await this.#options.store.pendingDeliveries(lane.name, page)
-      window.filled(rows, this.#options.time.due(), (seq) => lane.inHand.has(seq) || left.has(seq))
-      this.#active.add(lane)
+      // The ordering may have changed, or the webhook gone: what was read for a window of before is of no use.
+      if (lane.window === window)
+        window.filled(rows, this.#options.time.due(), (seq) => lane.inHand.has(seq) || left.has(seq))
     } catch (thrown) {
       this.#options.log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be read')
       window.failed()
       this.#alarm.set(lane, this.#options.time.due() + READ_AGAIN_MS)
     }
-    lane.leftWhileReading = undefined
+    lane.leftWhileReading.delete(left)
     this.#reads -= 1
+    this.#activateFirst(this.#waitingToRead)
+    this.activate(lane)
     this.pump()
   }
 
   #woken(lanes: readonly Lane[]): void {
     for (const lane of lanes) {
       this.tellHealth(lane)
-      this.#active.add(lane)
+      this.activate(lane)
       if (!lane.webhook) this.#options.onIdle(lane)
     }
     this.pump()

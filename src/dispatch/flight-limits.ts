@@ -27,8 +27,13 @@ export class FlightLimits {
     return this.#inFlight >= FLIGHTS_HARD_MAX || this.#inFlight + unrecorded >= UNRECORDED_MAX
   }
 
+  /** Whether a lane whose last attempt failed would find a place, as far as the likes of it are concerned. */
+  get hasPlaceForSuspect(): boolean {
+    return this.#ofSuspects < FLIGHTS_OF_SUSPECTS_MAX
+  }
+
   admits(lane: Lane): boolean {
-    if (suspect(lane) && this.#ofSuspects >= FLIGHTS_OF_SUSPECTS_MAX) return false
+    if (suspect(lane) && !this.hasPlaceForSuspect) return false
     if (this.#inFlight >= FLIGHTS_MAX) return lane.inFlight === 0
     if (this.#inFlight < FLIGHTS_MAX / 2) return true
     return lane.inFlight < Math.max(1, Math.floor(FLIGHTS_MAX / (this.#lanes + 1)))

@@ -25,8 +25,8 @@ export interface Lane {
   allowance: number
   /** Deliveries in flight or with an outcome that is not durable yet, by seq. */
   readonly inHand: Set<number>
-  /** While a page is read: what left `inHand` since; the page may not know yet. */
-  leftWhileReading: Set<number> | undefined
+  /** For each page being read: what left `inHand` since; the page may not know yet. */
+  readonly leftWhileReading: Set<Set<number>>
   /** The ordering changed: what is in hand ends first. */
   draining: boolean
   /** Pending deliveries are being cancelled. */
@@ -48,7 +48,7 @@ export function createLane(name: string, record: EndpointRecord): Lane {
     inFlight: 0,
     allowance: Infinity,
     inHand: new Set(),
-    leftWhileReading: undefined,
+    leftWhileReading: new Set(),
     draining: false,
     cancelling: false,
     wakeAt: Infinity,

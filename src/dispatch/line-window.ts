@@ -37,7 +37,8 @@ export class LineWindow implements Window {
   #walk: { after: number } | undefined = { after: -1 }
   /** Rises whenever the walk is set back. */
   #round = 0
-  #reading: { arrived: boolean; restart: number } | undefined
+  /** `stale`: what waited was forgotten since the page was asked for; what it holds would come before what has to come first. */
+  #reading: { arrived: boolean; restart: number; stale: boolean } | undefined
 
   constructor(budget: WindowBudget, ordering: 'PerProject' | 'Strict') {
     this.#budget = budget
@@ -86,15 +87,15 @@ export class LineWindow implements Window {
 
   page(_now: number): PageQuery | undefined {
     if (this.#reading || !this.#walk || this.#sendable.size >= SENDABLE_ENOUGH) return undefined
-    this.#reading = { arrived: false, restart: Infinity }
+    this.#reading = { arrived: false, restart: Infinity, stale: false }
     return { order: 'seq', dueBy: Number.MAX_SAFE_INTEGER, afterSeq: this.#walk.after, limit: PAGE }
   }
 
   filled(rows: readonly PendingDelivery[], now: number, inHand: InHand): void {
     assert(this.#reading && this.#walk, 'a page was asked for')
-    const { arrived, restart } = this.#reading
+    const { arrived, restart, stale } = this.#reading
     this.#reading = undefined
-    for (const row of rows) if (!inHand(row.seq)) this.#admit(row, now)
+    for (const row of rows) if (!stale && !inHand(row.seq)) this.#admit(row, now)
     const atEnd = rows.length < PAGE && !arrived
     this.#walk = atEnd ? undefined : { after: rows.at(-1)?.seq ?? this.#walk.after }
     if (restart !== Infinity) this.#walkFrom(restart)
@@ -112,6 +113,7 @@ export class LineWindow implements Window {
 
   clear(): void {
     const round = this.#walkFrom(0)
+    if (this.#reading) this.#reading.stale = true
     for (const line of this.#lines.values()) {
       for (const delivery of line.queue) this.#budget.remove(delivery)
       line.queue = []
