@@ -17,6 +17,7 @@ import { fail, ok } from './base/result.ts'
 import type { SecretValue } from './base/secret.ts'
 import { programVersion, type RunConfig } from './config.ts'
 import { createDispatcher } from './dispatch/dispatcher.ts'
+import { Retention } from './dispatch/retention.ts'
 import { createController } from './reconcile/controller.ts'
 import { projectLookup } from './reconcile/projects.ts'
 import { createSnapshotPublisher } from './reconcile/publisher.ts'
@@ -132,6 +133,9 @@ async function startParts(
   listening.push(apiAt)
   await core.dispatcher.start()
   releasers.push(() => core.dispatcher.stop(DRAIN_MS))
+  const retention = new Retention({ ...shared, ...config.deliveryLog, store })
+  retention.start()
+  releasers.push(() => retention.stop())
   releasers.push(() => core.controller.stop())
   await core.controller.start()
   // Stopped first of all: nothing new is accepted while the rest winds down.

@@ -26,6 +26,8 @@ export interface RunConfig {
   readonly publicUrl: string | undefined
   /** Networks of receivers that are allowed although private, as `address/bits`. */
   readonly allowAddresses: readonly string[]
+  /** How much of the delivery log is kept; the size is that of the whole database. */
+  readonly deliveryLog: { readonly maxAgeDays: number; readonly maxBytes: number }
   /** The first administrator's; undefined: one is generated into the data directory. */
   readonly apiToken: SecretValue | undefined
   /** What the admin listener wants off loopback; undefined: the one in the data directory. */
@@ -96,6 +98,12 @@ export function runFlags(): Option[] {
       '--allow-address <cidr...>',
       'allow receivers in this private network (repeatable; in the variable, separated by commas)',
     ),
+    flag('--delivery-log-days <days>', 'how long deliveries that have ended stay in the delivery log', '30'),
+    flag(
+      '--delivery-log-size <size>',
+      'while the database is larger, the oldest deliveries that have ended are dropped',
+      '4GiB',
+    ),
     flag('--log-level <level>', LOG_LEVELS.join(', '), 'info'),
   ]
 }
@@ -111,6 +119,10 @@ export function readRunConfig(command: Command): RunConfig {
     adminListen: given.parse('adminListen', parseListenAddress, { host: '', port: 0 }),
     publicUrl: given.parse('publicUrl', parseOrigin, undefined),
     allowAddresses: given.parseEach('allowAddress', parseCidr),
+    deliveryLog: {
+      maxAgeDays: given.parse('deliveryLogDays', parseDays, 0),
+      maxBytes: given.parse('deliveryLogSize', parseSize, 0),
+    },
     apiToken: readToken(given, API_TOKEN),
     adminToken: readToken(given, ADMIN_TOKEN),
     logLevel: given.parse('logLevel', parseLogLevel, 'info'),
@@ -225,6 +237,17 @@ function parseDirectory(text: string): Result<string, string> {
 function parseNamespace(text: string): Result<string, string> {
   if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) return ok(text)
   return fail('a namespace name: at most 63 lower-case letters, digits and dashes')
+}
+
+function parseDays(text: string): Result<number, string> {
+  return /^[1-9]\d{0,3}$/.test(text) ? ok(Number(text)) : fail('whole days, from 1 to 9999')
+}
+
+const SIZE_UNITS: Record<string, number> = { MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
+
+function parseSize(text: string): Result<number, string> {
+  const [, count, unit = ''] = /^([1-9]\d{0,5})(MiB|GiB|TiB)$/.exec(text) ?? []
+  return count === undefined ? fail('a size such as 512MiB or 4GiB') : ok(Number(count) * (SIZE_UNITS[unit] ?? 0))
 }
 
 function parseLogLevel(text: string): Result<LogLevel, string> {

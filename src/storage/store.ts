@@ -105,6 +105,12 @@ export interface DeliveryFilter {
   readonly limit: number
 }
 
+export interface PruneBounds {
+  readonly finishedBefore: number
+  readonly maxBytes: number
+  readonly signal?: AbortSignal
+}
+
 /** What the dispatcher and the admin listener ask of the store. */
 export interface DeliveryStore {
   /** Called once, before any commit: new deliveries are handed over in memory as soon as they are durable, in order of `seq`. */
@@ -137,9 +143,9 @@ export interface DeliveryStore {
   /**
    * Drops the oldest events with their deliveries and attempts, in bounded pieces: those whose deliveries all ended before
    * `finishedBefore`, and, while the store holds more than `maxBytes`, those whose deliveries have ended at all. An event with a
-   * pending delivery stays. How many deliveries went.
+   * pending delivery stays. Ends early when `signal` aborts. How many deliveries went.
    */
-  prune(bounds: { finishedBefore: number; maxBytes: number }): Promise<number>
+  prune(bounds: PruneBounds): Promise<number>
 }
 
 /** What the reconciler remembers. */

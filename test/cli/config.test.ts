@@ -43,6 +43,7 @@ const DEFAULTS = {
   adminListen: { host: '127.0.0.1', port: 8081 },
   publicUrl: undefined,
   allowAddresses: [],
+  deliveryLog: { maxAgeDays: 30, maxBytes: 4 * 2 ** 30 },
   apiToken: undefined,
   adminToken: undefined,
   logLevel: 'info',
@@ -65,6 +66,7 @@ describe('good values', () => {
     ['--allow-address 10.0.0.0/8,FD00:0::/8', { allowAddresses: ['10.0.0.0/8', 'fd00::/8'] }],
     ['--allow-address ::1', { allowAddresses: ['::1/128'] }],
     ['--allow-address 0.0.0.0/0', { allowAddresses: ['0.0.0.0/0'] }],
+    ['--delivery-log-days 7 --delivery-log-size 512MiB', { deliveryLog: { maxAgeDays: 7, maxBytes: 512 * 2 ** 20 } }],
     ['--log-level silent', { logLevel: 'silent' }],
   ])('%s', (args, expected) => {
     expect(read(['--config', 'conf', ...args.split(' ').filter(Boolean)])).toEqual({ ...DEFAULTS, ...expected })
@@ -99,6 +101,9 @@ describe('bad values', () => {
     ['--allow-address internal.example', 'expected a network'],
     ['--allow-address 10.1.2.3/8', 'expected the network 10.0.0.0/8 or the address 10.1.2.3'],
     ['--allow-address ::ffff:10.0.0.0/104', 'expected an IPv4 network in IPv4 notation'],
+    ['--delivery-log-days 0', '--delivery-log-days "0": expected whole days, from 1 to 9999'],
+    ['--delivery-log-size 4', '--delivery-log-size "4": expected a size such as 512MiB or 4GiB'],
+    ['--delivery-log-size 4GB', 'expected a size'],
     ['--log-level loud', '--log-level "loud": expected one of trace, debug, info, warn, error, silent'],
     ['--namespace prod', '--namespace: goes with --kubernetes only'],
     ['--kubernetes', '--config and --kubernetes: give one of the two'],

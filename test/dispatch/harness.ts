@@ -6,6 +6,7 @@ import { createLog } from '../../src/base/log.ts'
 import type { Random } from '../../src/base/random.ts'
 import { SecretValue } from '../../src/base/secret.ts'
 import { createDispatcher, type Dispatcher, type DispatcherOptions } from '../../src/dispatch/dispatcher.ts'
+import type { Sender } from '../../src/dispatch/send.ts'
 import { effectiveApiSettings } from '../../src/resources/api-settings.ts'
 import { effectiveWebhook, type WebhookSpec } from '../../src/resources/webhook.ts'
 import { compileRoutes } from '../../src/routing/route-table.ts'
@@ -126,9 +127,53 @@ export interface Workbench {
   /** All deliveries of a webhook, oldest first. */
   deliveries(webhook?: string): Promise<DeliveryRecord[]>
   log(seq: number): Promise<(PendingDelivery & { log: readonly { outcome: string; message: string }[] }) | undefined>
-  /** Stops the dispatcher and the store and starts both anew on the same files. */
+  /** Stops the dispatcher and the store and starts both anew on the same files; after a crash there is nothing left to stop. */
   restart(): Promise<void>
+  /** The process dies over the write after so many: it and all that follows never happens. */
+  crashAfter(writes: number): void
+  readonly crashed: boolean
   close(): Promise<void>
+}
+
+/** One run of the dispatcher, until it crashes. */
+interface Life {
+  crashed: boolean
+  writesLeft: number
+}
+
+/** What a process has of the world: nothing of it works once it is dead. */
+function mortal(life: Life, clock: Clock, snapshots: SnapshotReader, sender: Sender | undefined) {
+  const alive =
+    <A extends unknown[]>(fn: (...given: A) => void) =>
+    (...given: A) => {
+      if (!life.crashed) fn(...given)
+    }
+  return {
+    clock: { ...clock, after: (ms, fn) => clock.after(ms, alive(fn)) } satisfies Clock,
+    snapshots: {
+      get current() {
+        return snapshots.current
+      },
+      subscribe: (listener) => snapshots.subscribe(alive(listener)),
+    } satisfies SnapshotReader,
+    ...(sender && {
+      sender: {
+        send: (request, done) => (life.crashed ? () => undefined : sender.send(request, alive(done))),
+        close: () => sender.close(),
+      } satisfies Sender,
+    }),
+  }
+}
+
+function dyingStore(store: DeliveryStore, life: Life): DeliveryStore {
+  return {
+    ...store,
+    async recordDispatch(write) {
+      life.crashed ||= (life.writesLeft -= 1) < 0
+      if (life.crashed) throw new Error('crashed')
+      await store.recordDispatch(write)
+    },
+  }
 }
 
 export async function createWorkbench(given: BenchOptions = {}): Promise<Workbench> {
@@ -142,11 +187,10 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
   let events = 0
   let recorded = 0
   const open = async () => {
+    const life: Life = { crashed: false, writesLeft: Infinity }
     const store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
     const dispatcher = createDispatcher({
-      store: given.between?.(store) ?? store,
-      snapshots,
-      clock,
+      store: dyingStore(given.between?.(store) ?? store, life),
       random,
       log,
       version: '1.2.3',
@@ -154,17 +198,18 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
       ownListeners: () => [],
       onHealth: (names) => void healthCalls.push(...names),
       ...given.options,
+      ...mortal(life, clock, snapshots, given.options?.sender),
       onRecorded(write) {
         recorded += 1
         given.options?.onRecorded?.(write)
       },
     })
     await dispatcher.start()
-    return { store, dispatcher }
+    return { store, dispatcher, life }
   }
   let parts = await open()
   const stop = async () => {
-    await parts.dispatcher.stop(0)
+    if (!parts.life.crashed) await parts.dispatcher.stop(0)
     await parts.store.close()
   }
   return {
@@ -198,6 +243,10 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
     async restart() {
       await stop()
       parts = await open()
+    },
+    crashAfter: (writes) => void (parts.life.writesLeft = writes),
+    get crashed() {
+      return parts.life.crashed
     },
     async close() {
       await stop()

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { errorCode, toError, UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { PendingDelivery, ResourceRecord } from '../records.ts'
-import type { Store } from '../store.ts'
+import type { PruneBounds, Store } from '../store.ts'
 import { createDeliveryReader } from './delivery-reader.ts'
 import { encodeDispatch, encodeResources } from './encode.ts'
 import { openCounters } from './counters.ts'
@@ -165,9 +165,9 @@ async function cancelPending(writes: Writes, beforeSeq: number, { webhook, reaso
   }
 }
 
-async function prune(writes: Writes, bounds: { finishedBefore: number; maxBytes: number }): Promise<number> {
+async function prune(writes: Writes, bounds: PruneBounds): Promise<number> {
   let removed = 0
-  for (let after = -1, more = 1; more !== 0;) {
+  for (let after = -1, more = 1; more !== 0 && !bounds.signal?.aborted;) {
     const numbers = await writes.untilWritten(['prune', after, bounds.finishedBefore, bounds.maxBytes])
     removed += numbers[0] ?? 0
     after = numbers[1] ?? after
