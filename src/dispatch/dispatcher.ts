@@ -277,7 +277,7 @@ class DispatcherProgram implements Dispatcher {
     if (this.#lanes.get(lane.name) !== lane) return
     this.#lanes.delete(lane.name)
     this.#engine.forget(lane)
-    this.#engine.change(lane, freshEndpoint(lane.name))
+    lane.record = freshEndpoint(lane.name)
   }
 
   /** False while the delivery is in flight, is being cancelled, or its outcome is on its way to the disk. */

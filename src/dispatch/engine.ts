@@ -124,6 +124,7 @@ export class Engine {
   forget(lane: Lane): void {
     lane.window?.clear()
     for (const lanes of [this.#active, this.#waitingToRead, this.#waitingForPlace]) lanes.delete(lane)
+    this.#recorder.forget(lane)
   }
 
   wakeAt(lane: Lane, at: number | null): void {

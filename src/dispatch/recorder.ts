@@ -37,6 +37,7 @@ export class Recorder {
   readonly #options: RecorderOptions
   #waiting: Outcome[] = []
   readonly #lanes = new Set<Lane>()
+  readonly #forgotten = new Set<string>()
   #writing = 0
   #running: Promise<void> | undefined
   #broken = false
@@ -57,7 +58,15 @@ export class Recorder {
 
   /** The lane's endpoint record is to be written, with the next group. */
   endpointChanged(lane: Lane): void {
+    this.#forgotten.delete(lane.name)
     this.#lanes.add(lane)
+    this.#start()
+  }
+
+  /** The lane is no more, and its endpoint record goes with the next group. */
+  forget(lane: Lane): void {
+    this.#lanes.delete(lane)
+    this.#forgotten.add(lane.name)
     this.#start()
   }
 
@@ -66,27 +75,33 @@ export class Recorder {
     while (this.#running) await this.#running
   }
 
+  get #hasWork(): boolean {
+    return this.#waiting.length > 0 || this.#lanes.size > 0 || this.#forgotten.size > 0
+  }
+
   #start(): void {
     if (this.#broken) return
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
-      if (this.#waiting.length > 0 || this.#lanes.size > 0) this.#start()
+      if (this.#hasWork) this.#start()
     })
   }
 
   async #run(): Promise<void> {
     // What one turn of the event loop brings goes together.
     await Promise.resolve()
-    while (!this.#broken && (this.#waiting.length > 0 || this.#lanes.size > 0)) await this.#writeGroup()
+    while (!this.#broken && this.#hasWork) await this.#writeGroup()
   }
 
   async #writeGroup(): Promise<void> {
     const group = this.#waiting.splice(0, GROUP_MAX)
     const endpoints = [...this.#lanes].map((lane) => lane.record)
+    const forgotten = [...this.#forgotten]
     this.#lanes.clear()
+    this.#forgotten.clear()
     this.#writing = group.length
     const attempts = group.flatMap((outcome) => outcome.attempt ?? [])
-    const write = { attempts, deliveries: group.map((outcome) => outcome.update), endpoints }
+    const write = { attempts, deliveries: group.map((outcome) => outcome.update), endpoints, forgotten }
     try {
       await this.#options.store.recordDispatch(write)
     } catch (thrown) {

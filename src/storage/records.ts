@@ -104,6 +104,8 @@ export interface DispatchWrite {
   readonly attempts: readonly AttemptRecord[]
   readonly deliveries: readonly DeliveryUpdate[]
   readonly endpoints: readonly EndpointRecord[]
+  /** Webhooks whose endpoint nobody needs to remember any more. */
+  readonly forgotten?: readonly string[]
 }
 
 /** What pends for one webhook, for starting its lane without reading the deliveries. */

@@ -242,6 +242,7 @@ describe('a webhook that disappears', () => {
     await go(2 * SECOND)
     expect(await states()).toEqual(['cancelled', 'cancelled'])
     expect(bench.dispatcher.pending).toBe(0)
+    expect(await bench.store.endpoints(), 'nothing of it is kept').toEqual([])
     sender.behave = () => 204
     bench.snapshots.publish([webhook(URL_A)])
     await bench.emit(['billing'])

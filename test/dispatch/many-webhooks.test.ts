@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
+import type { DeliveryStore } from '../../src/storage/store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createWorkbench, pass, webhook, type Workbench } from './harness.ts'
 import { createScriptedSender } from './scripted-sender.ts'
@@ -14,17 +15,19 @@ it('a backlog of many webhooks that wake together is read a little at a time', a
   const clock = createFakeClock()
   const sender = createScriptedSender(() => clock.now())
   sender.behave = () => 'hang'
-  bench = await createWorkbench({ webhooks: [], complete: false, clock, options: { sender } })
   const pages: number[] = []
   let reading = 0
-  const read = bench.store.pendingDeliveries.bind(bench.store)
-  bench.store.pendingDeliveries = async (name, options) => {
-    reading += 1
-    pages.push(reading)
-    const rows = await read(name, options)
-    reading -= 1
-    return rows
-  }
+  const between = (store: DeliveryStore): DeliveryStore => ({
+    ...store,
+    async pendingDeliveries(...given) {
+      reading += 1
+      pages.push(reading)
+      const rows = await store.pendingDeliveries(...given)
+      reading -= 1
+      return rows
+    },
+  })
+  bench = await createWorkbench({ webhooks: [], complete: false, clock, between, options: { sender } })
   const body = 'x'.repeat(2000)
   for (let round = 0; round < EACH; round += 1) await bench.emit(NAMES, { body })
   bench.snapshots.publish(NAMES.map((name) => webhook(`http://receiver.example/${name}`, { name })))

@@ -127,7 +127,15 @@ export function deliveryContract(under: () => StoreUnderTest): void {
       const closed = endpointOf('billing')
       await store.recordDispatch({ attempts: [], deliveries: [], endpoints: [closed] })
       expect(await store.endpoints()).toStrictEqual([endpoints[0], closed])
-      expect(await (await reopen()).endpoints()).toStrictEqual([endpoints[0], closed])
+      const again = await reopen()
+      expect(await again.endpoints()).toStrictEqual([endpoints[0], closed])
+      await again.recordDispatch({
+        attempts: [],
+        deliveries: [],
+        endpoints: [],
+        forgotten: [closed.webhook, 'unknown'],
+      })
+      expect(await again.endpoints()).toStrictEqual([endpoints[0]])
     })
   })
 

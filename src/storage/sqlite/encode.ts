@@ -65,7 +65,7 @@ export function encodeDispatch(write: DispatchWrite): WireSet {
     updates.push(codeOfUpdate(d.state), d.attempts, d.nextAttemptAt, d.lastFailure, d.finishedAt, d.seq)
   }
   for (const endpoint of write.endpoints) endpoints.push(endpoint.webhook, JSON.stringify(endpoint))
-  return ['dispatch', attempts, updates, endpoints]
+  return ['dispatch', attempts, updates, endpoints, write.forgotten ?? []]
 }
 
 export function encodeResources(save: readonly ResourceRecord[], remove: readonly ResourceKey[]): WireSet {

@@ -7,7 +7,13 @@ export type Cell = string | number | null
 /** One set: durable together or not at all. */
 export type WireSet =
   | readonly [kind: 'commit', expectations: readonly Cell[], mutations: readonly Cell[], events: readonly Cell[]]
-  | readonly [kind: 'dispatch', attempts: readonly Cell[], updates: readonly Cell[], endpoints: readonly Cell[]]
+  | readonly [
+      kind: 'dispatch',
+      attempts: readonly Cell[],
+      updates: readonly Cell[],
+      endpoints: readonly Cell[],
+      forgotten: readonly Cell[],
+    ]
   | readonly [kind: 'resources', saved: readonly Cell[], removed: readonly Cell[]]
   | readonly [kind: 'cancel', webhook: string, reason: string, at: number, beforeSeq: number, limit: number]
   | readonly [kind: 'prune', afterSeq: number, finishedBefore: number, maxBytes: number]

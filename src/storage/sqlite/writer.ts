@@ -87,7 +87,7 @@ function applySet(context: Context, set: WireSet): WireResult {
       return DONE
     }
     case 'dispatch':
-      applyDispatch(context, set[1], set[2], set[3])
+      applyDispatch(context, set)
       return DONE
     case 'resources':
       eachRow(set[1], RESOURCE_CELLS, prepare('INSERT OR REPLACE INTO resources VALUES (?, ?)'))
@@ -104,18 +104,14 @@ function applySet(context: Context, set: WireSet): WireResult {
 }
 
 /** What is final stays so: an outcome that arrives after a delivery was cancelled leaves its attempt in the log and no more. */
-function applyDispatch(
-  context: Context,
-  attempts: readonly Cell[],
-  updates: readonly Cell[],
-  endpoints: readonly Cell[],
-) {
-  const { prepare } = context
+function applyDispatch({ prepare }: Context, set: Extract<WireSet, readonly ['dispatch', ...unknown[]]>): void {
+  const [, attempts, updates, endpoints, forgotten] = set
   const update =
     'UPDATE deliveries SET state = ?, attempts = ?, nextAttemptAt = ?, lastFailure = ?, finishedAt = ? WHERE seq = ? AND state < 2'
   eachRow(attempts, ATTEMPT_CELLS, prepare('INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)'))
   eachRow(updates, UPDATE_CELLS, prepare(update))
   eachRow(endpoints, ENDPOINT_CELLS, prepare('INSERT OR REPLACE INTO endpoints VALUES (?, ?)'))
+  eachRow(forgotten, 1, prepare('DELETE FROM endpoints WHERE webhook = ?'))
 }
 
 function applyCancel({ prepare }: Context, set: Extract<WireSet, readonly ['cancel', ...unknown[]]>): number {
