@@ -247,6 +247,8 @@ function tokenFailure({ reason }: TokenFailure, user: string, name: string): str
   switch (reason) {
     case 'no-such-user':
       return `there is no user ${user}`
+    case 'not-active':
+      return `${user} is not active: take the lock off first (DELETE /api/v3/users/${user}/lock)`
     case 'name-taken':
       return `${user} has a token named ${name} already: choose another name, or revoke that one`
     case 'kept':
