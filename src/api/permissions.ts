@@ -61,14 +61,20 @@ export type VisibleRows<T extends TableName> = (
 ) => readonly Condition<T>[] | Promise<readonly Condition<T>[]>
 
 /** Rows of projects the viewer sees, by the column that names the project. None for administrators: they see all. */
-export function inVisibleProjects<T extends TableName>(column: keyof RecordOf<T> & string): VisibleRows<T> {
-  return ({ admin, grants }) =>
+export function inVisibleProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
+  return ({ admin, grants }: Viewer): Condition<T>[] =>
     admin ? [] : [{ column, comparison: 'in', value: [...new Set([...grants.member, ...grants.open])] }]
 }
 
 /** Rows of projects the viewer works in: their people are no business of visitors. */
-export function inOwnProjects<T extends TableName>(column: keyof RecordOf<T> & string): VisibleRows<T> {
-  return ({ admin, grants }) => (admin ? [] : [{ column, comparison: 'in', value: [...grants.member] }])
+export function inOwnProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
+  return ({ admin, grants }: Viewer): Condition<T>[] =>
+    admin ? [] : [{ column, comparison: 'in', value: [...grants.member] }]
+}
+
+/** Of a list of projects, those the viewer may work in. */
+export function workable(viewer: Viewer): Condition<'projects'>[] {
+  return [...inOwnProjects<'projects'>('id')(viewer), { column: 'active', comparison: '=', value: true }]
 }
 
 /** Whoever fills projects with people must be able to find them. */

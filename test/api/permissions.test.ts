@@ -188,6 +188,8 @@ function peopleRows(): Row[] {
 const ROWS: readonly Row[] = [
   all(''),
   all('/projects'),
+  all('/work_packages/available_projects'),
+  all('/time_entries/available_projects'),
   ['POST /projects', () => ['/projects', { name: 'New' }], [201, 403, 403, 403, 403]],
   all('/project_statuses/{id}', '/project_statuses/on_track'),
   ...['types', 'statuses', 'priorities', 'time_entries/activities', 'roles'].flatMap((name) => [

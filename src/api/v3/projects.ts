@@ -32,7 +32,7 @@ const body = bodySchema(
   ['parent', 'status'],
 )
 
-const PROJECTS: ListDefinition<'projects'> = {
+export const PROJECTS: ListDefinition<'projects'> = {
   table: 'projects',
   visible: inVisibleProjects('id'),
   filters: {

@@ -5,6 +5,7 @@ import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
 import { assigneeRoutes } from './assignees.ts'
+import { availableProjectRoutes } from './available-projects.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { configurationRoutes } from './configuration.ts'
 import { membershipRoutes } from './memberships.ts'
@@ -53,6 +54,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   membershipRoutes(app, context)
   roleRoutes(app)
   assigneeRoutes(app, context)
+  availableProjectRoutes(app, context)
   catalogueRoutes(app, context, TYPES)
   catalogueRoutes(app, context, STATUSES)
   catalogueRoutes(app, context, PRIORITIES)
