@@ -300,6 +300,22 @@ describe('a change of what somebody may do', () => {
     ])
   })
 
+  it('keeps who is deleted meanwhile from becoming a member', async () => {
+    const { api, user, state } = await scene()
+    state.before = () => api.call('DELETE', `/api/v3/users/${user.id}`)
+    const _links = { project: href('projects/secret'), principal: href(`users/${user.id}`), roles: [MEMBER] }
+    const answer = await api.call('POST', '/api/v3/memberships', { _links })
+    expect([answer.statusCode, answer.json<Json>()['message']]).toEqual([422, 'User cannot be assigned to a project.'])
+    expect(await api.store.find('memberships', 'pair', `1/${user.id}`)).toBeUndefined()
+  })
+
+  it('to a login that is taken meanwhile is told so', async () => {
+    const { api, user, state } = await scene()
+    state.before = () => createTestUser(api, 'Wanted')
+    const answer = await api.call('PATCH', `/api/v3/users/${user.id}`, { login: 'wanted' })
+    expect([answer.statusCode, answer.json<Json>()['message']]).toEqual([422, 'Username has already been taken.'])
+  })
+
   it('leaves work with whom it was given to', async () => {
     const { api, user } = await scene()
     const { id } = await addMember(api, 'secret', user.id)
