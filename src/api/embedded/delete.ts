@@ -13,7 +13,8 @@ import { unavailableStore } from './write.ts'
 /**
  * Deletions take what belongs to the row along: first the dependents, in bounded pieces, then the row itself, on condition
  * that nothing depends on it any more. Whoever adds a dependent meanwhile makes that last step fail, and it starts over; what
- * is cut short by a crash is finished by deleting again. No event happens: the protocol has none for deletions.
+ * is cut short by a crash is finished by deleting again. No event happens: the protocol has none for deletions. Whether the
+ * viewer may is judged when it begins: in pieces, there is no one write a membership could be expected by.
  */
 
 const PIECE = 500

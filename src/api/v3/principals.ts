@@ -15,12 +15,15 @@ type UserConditions = Condition<'users'>[]
 
 const MISSING = 'at least one is needed'
 const NOBODY: Condition<'users'> = { column: 'id', comparison: 'in', value: [] }
+/** Nobody has as many names; and a condition for each is made. */
+const WORDS_MAX = 20
 const KINDS: readonly string[] = ['User', 'Group', 'PlaceholderUser']
 
 /** Every word of the text is part of a name. Strangers are shown no login and no address, so nobody finds out by these. */
 function named(values: readonly string[]): UserConditions | string {
   const words = (values[0] ?? '').split(/\s+/).filter((word) => word !== '')
   if (values.length === 0) return MISSING
+  if (words.length > WORDS_MAX) return `at most ${WORDS_MAX} words`
   return words.map((word) => ({ column: ['firstName', 'lastName'], comparison: 'contains', value: word }))
 }
 
