@@ -77,6 +77,12 @@ export function workable(viewer: Viewer): Condition<'projects'>[] {
   return [...inOwnProjects<'projects'>('id')(viewer), { column: 'active', comparison: '=', value: true }]
 }
 
+/** Of a list of projects, those the viewer runs. */
+export function manageable({ admin, grants }: Viewer): Condition<'projects'>[] {
+  const active = { column: 'active', comparison: '=', value: true } as const
+  return admin ? [active] : [{ column: 'id', comparison: 'in', value: [...grants.projectAdmin] }, active]
+}
+
 /** Whoever fills projects with people must be able to find them. */
 const seesEverybody = ({ admin, grants }: Viewer) => admin || grants.projectAdmin.size > 0
 

@@ -177,6 +177,25 @@ describe('lists', () => {
     }
   })
 
+  it('of projects another may be put under: those one runs, but itself and what lies below it', async () => {
+    const _links = { parent: href('projects/two') }
+    const child = await own.api.create('/api/v3/projects', { name: 'Child', _links })
+    await addMember(own.api, 'child', own.ann, PROJECT_ADMIN)
+    const names = async (query: string, token?: string) => {
+      const path = `/api/v3/projects/available_parent_projects${query}`
+      const answer = await own.api.call('GET', path, undefined, token === undefined ? {} : { token })
+      const body: Json = answer.json()
+      if (answer.statusCode !== 200) return answer.statusCode
+      expect(body._links['self']?.href?.includes('of=')).toBe(query !== '')
+      return body._embedded.elements.map((element) => element['name'])
+    }
+    expect(await names('')).toEqual(['One', 'Two', 'Open', 'Child'])
+    expect(await names('?of=two')).toEqual(['One', 'Open'])
+    expect(await names('', own.token)).toEqual(['Two', 'Child'])
+    expect(await names(`?of=${child.id}`, own.token)).toEqual(['Two'])
+    expect(await names('?of=archived', own.token)).toBe(404)
+  })
+
   const own = {} as { api: TestApi; ann: number; token: string }
   beforeAll(async () => {
     own.api = await openTestApi()

@@ -188,6 +188,7 @@ function peopleRows(): Row[] {
 const ROWS: readonly Row[] = [
   all(''),
   all('/projects'),
+  all('/projects/available_parent_projects'),
   all('/work_packages/available_projects'),
   all('/time_entries/available_projects'),
   ['POST /projects', () => ['/projects', { name: 'New' }], [201, 403, 403, 403, 403]],

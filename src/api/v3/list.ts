@@ -33,6 +33,8 @@ export interface ListRequest<T extends TableName> {
   readonly query: Readonly<Record<string, unknown>>
   /** Conditions of the place, such as the project in the path. */
   readonly within?: readonly Condition<T>[]
+  /** Query properties of the place: the links repeat them. */
+  readonly fixed?: Readonly<Record<string, string>>
 }
 
 export async function listPage<T extends TableName>(
@@ -60,7 +62,7 @@ export async function listPage<T extends TableName>(
     renderPage({
       ...(type && { type }),
       path: request.path,
-      query: effectiveQuery(definition, request.query),
+      query: { ...effectiveQuery(definition, request.query), ...request.fixed },
       page: page.value,
       total: found.total,
       elements,
