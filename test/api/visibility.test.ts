@@ -300,6 +300,33 @@ describe('a change of what somebody may do', () => {
     ])
   })
 
+  it('by work that moves out of sight while time is logged on it keeps the time away', async () => {
+    const state: { afterRead?: () => Promise<unknown> } = {}
+    const wrap = (store: ApiStore) =>
+      overriding(store, {
+        async get(table, id) {
+          const row = await store.get(table, id)
+          const { afterRead } = state
+          if (table !== 'workPackages' || !afterRead) return row
+          delete state.afterRead
+          await afterRead()
+          return row
+        },
+      })
+    const opened = (api = await openTestApi({}, { wrap }))
+    for (const name of ['Here', 'Away']) await opened.create('/api/v3/projects', { name })
+    await opened.create('/api/v3/projects/here/work_packages', { subject: 'Work' })
+    const user = await createTestUser(opened, 'mia')
+    await addMember(opened, 'here', user.id)
+    const away = { lockVersion: 0, _links: { project: href('projects/away') } }
+    state.afterRead = () => opened.call('PATCH', '/api/v3/work_packages/1', away)
+    const _links = { entity: href('work_packages/1') }
+    const time = { hours: 'PT1H', spentOn: '2026-03-01', _links }
+    expect((await asking(opened, user).call('POST', 'time_entries', time)).statusCode).toBe(409)
+    expect((await opened.call('GET', '/api/v3/time_entries')).json()).toMatchObject({ total: 0 })
+    expect((await asking(opened, user).call('POST', 'time_entries', time)).statusCode).toBe(422)
+  })
+
   it('keeps who is deleted meanwhile from becoming a member', async () => {
     const { api, user, state } = await scene()
     state.before = () => api.call('DELETE', `/api/v3/users/${user.id}`)

@@ -89,6 +89,9 @@ async function planTimeEntry(
   errors.push(...checkRecord(record))
   errors.push(...(await checkOngoing(store, record)))
   const view = errors.length === 0 ? await loadTimeEntry(store, record) : undefined
+  // The work package named has moved since it was looked up: nobody has asked whether time may be logged there.
+  if (view && namesEntity(input) && view.workPackage.project.id !== record.projectId)
+    return fail(apiError('UpdateConflict'))
   if (view) errors.push(...checkProject(view, current))
   if (view) errors.push(...checkReadOnly(input.body, READ_ONLY, current && (() => shownBefore(view, current, viewer))))
   const failed = failure(errors)
@@ -201,6 +204,10 @@ async function resolveLinks(
     else errors.push(violation('activity', 'Activity is not set to one of the allowed values.'))
   }
   return resolved
+}
+
+function namesEntity({ links }: Input): boolean {
+  return (links.entity ?? links.workPackage) != null
 }
 
 async function resolveEntity(
