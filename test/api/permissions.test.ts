@@ -274,15 +274,11 @@ describe('one’s own time', () => {
       return (await api.call('POST', '/api/v3/time_entries', { ...body, _links: links }, { token: by })).statusCode
     }
     const outsider = await made.user()
-    for (const by of [token, undefined]) {
-      const options = by === undefined ? await tokenOfAdministrator() : by
-      expect(await logFor(await made.colleague('secret'), options)).toBe(201)
-      expect(await logFor(1, options)).toBe(201)
-      expect(await logFor(outsider, options)).toBe(422)
+    const root = await createTestUser(api, 'root', { admin: true })
+    for (const by of [token, root.token]) {
+      expect(await logFor(await made.colleague('secret'), by)).toBe(201)
+      expect(await logFor(1, by)).toBe(201)
+      expect(await logFor(outsider, by)).toBe(422)
     }
   })
 })
-
-async function tokenOfAdministrator(): Promise<string> {
-  return (await createTestUser(api, `root-${(made.count += 1)}`, { admin: true })).token
-}
