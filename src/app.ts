@@ -251,6 +251,8 @@ function tokenFailure({ reason }: TokenFailure, user: string, name: string): str
   switch (reason) {
     case 'no-such-user':
       return `there is no user ${user}`
+    case 'not-active':
+      return `${user} is not active: an administrator takes a lock off with DELETE /api/v3/users/${user}/lock, and lets in who was invited with PATCH and "status": "active"`
     case 'name-taken':
       return `${user} has a token named ${name} already: choose another name, or revoke that one`
     case 'kept':

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { fail, ok, type Result } from '../base/result.ts'
-import type { ApiContext, Viewer } from './context.ts'
+import type { UserRecord } from '../storage/tables.ts'
+import type { ApiContext } from './context.ts'
 import { apiError, sendError } from './errors.ts'
+import { loadViewer } from './permissions.ts'
 import { findTokenUser, TOKEN_PREFIX } from './tokens.ts'
 
 /**
@@ -24,13 +26,13 @@ export function createAuthenticator(context: ApiContext) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const access = request.routeOptions.config.access ?? 'admin'
     if (access === 'public') return undefined
-    const viewer = await authenticate(context, request.headers.authorization, bearer)
-    if (!viewer.ok) {
-      reply.header('www-authenticate', viewer.error.challenge)
-      return sendError(reply, apiError('Unauthenticated', viewer.error.message))
+    const user = await authenticate(context, request.headers.authorization, bearer)
+    if (!user.ok) {
+      reply.header('www-authenticate', user.error.challenge)
+      return sendError(reply, apiError('Unauthenticated', user.error.message))
     }
-    request.viewer = viewer.value
-    if (access === 'admin' && !viewer.value.admin && !request.is404)
+    request.viewer = await loadViewer(context.store, user.value)
+    if (access === 'admin' && !user.value.admin && !request.is404)
       return sendError(reply, apiError('MissingPermission'))
     return undefined
   }
@@ -40,7 +42,7 @@ async function authenticate(
   context: ApiContext,
   authorization: string | undefined,
   bearer: string,
-): Promise<Result<Viewer, Refusal>> {
+): Promise<Result<UserRecord, Refusal>> {
   const [scheme = '', credentials = ''] = (authorization ?? '').trim().split(/\s+/, 2)
   if (scheme.toLowerCase() === 'basic') {
     const refusal = { message: WRONG, challenge: `Basic realm="${REALM}"` }
@@ -54,7 +56,7 @@ async function authenticate(
   return fail({ message: WRONG, challenge: `${bearer}, error="invalid_token", error_description="${why}"` })
 }
 
-async function tokenUser({ store }: ApiContext, token: string | undefined): Promise<Viewer | undefined> {
+async function tokenUser({ store }: ApiContext, token: string | undefined): Promise<UserRecord | undefined> {
   return token === undefined || token === '' ? undefined : findTokenUser(store, token)
 }
 

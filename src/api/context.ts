@@ -29,5 +29,14 @@ export interface ApiContext extends ApiOptions {
   readonly memo: JsonMemo
 }
 
-/** Who asks. */
-export type Viewer = UserRecord
+/** What a user holds in projects, by their ids. Empty for administrators, who need none of it. */
+export interface Grants {
+  /** Of which it is a member, whatever the role. */
+  readonly member: ReadonlySet<number>
+  readonly projectAdmin: ReadonlySet<number>
+  /** The active public ones: open to every user. */
+  readonly open: ReadonlySet<number>
+}
+
+/** Who asks, and what it may see. */
+export type Viewer = UserRecord & { readonly grants: Grants }

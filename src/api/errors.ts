@@ -17,6 +17,10 @@ export const ERRORS = {
   BadRequest: { status: 400, message: 'The request is invalid.' },
   InvalidQuery: { status: 400, message: 'The query is invalid.' },
   InvalidRequestBody: { status: 400, message: 'The request could not be parsed as JSON.' },
+  InvalidUserStatusTransition: {
+    status: 400,
+    message: 'The current user account status does not allow this operation.',
+  },
   Unauthenticated: { status: 401, message: 'You need to be authenticated to access this resource.' },
   InsufficientScope: {
     status: 403,

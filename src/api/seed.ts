@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { fail, ok, type Result } from '../base/result.ts'
-import type { Mutation, WriteSet } from '../storage/store.ts'
+import type { Mutation, RecordReader, WriteSet } from '../storage/store.ts'
 import type { RecordOf, TableName, UserRecord } from '../storage/tables.ts'
 import type { ApiStore } from './context.ts'
 import { KEPT_TOKEN_NAME, hashToken, tokenRow, tokensOf } from './tokens.ts'
@@ -55,7 +55,7 @@ export async function seed(
   clock: Clock,
   { adminToken }: { adminToken: string | undefined },
 ): Promise<Result<undefined, SeedFailure>> {
-  const admin = await store.find('users', 'login', ADMIN_LOGIN)
+  const admin = await firstUser(store)
   const write = admin
     ? { expect: [], mutations: await tokenMutations(store, clock, admin, adminToken), events: [] }
     : firstWrite(store, clock, adminToken)
@@ -63,6 +63,12 @@ export async function seed(
   const committed = await store.commit(write)
   if (committed.outcome === 'committed') return ok(undefined)
   return fail({ reason: committed.outcome === 'unavailable' ? committed.reason : 'another process seeded the store' })
+}
+
+/** The administrator of the start, whatever became of its login: rows of users are never removed, and ids rise. */
+export async function firstUser(store: RecordReader): Promise<UserRecord | undefined> {
+  const orderBy = [{ column: 'id', descending: false }] as const
+  return (await store.list('users', { where: [], orderBy, limit: 1, offset: 0 })).rows[0]
 }
 
 function firstWrite(store: ApiStore, clock: Clock, adminToken: string | undefined): WriteSet {

@@ -14,9 +14,9 @@ const TOKENS_MAX = 10_000
 /** The token the program itself keeps: the one given to it, or in the data directory. It would be back at the next start. */
 export const KEPT_TOKEN_NAME = 'administrator'
 
-/** `kept`: the name is that of the token the program keeps itself. */
+/** `kept`: the name is that of the token the program keeps itself. `not-active`: the user is locked, or not active yet. */
 export type TokenFailure = {
-  readonly reason: 'no-such-user' | 'no-such-token' | 'name-taken' | 'kept' | 'unavailable'
+  readonly reason: 'no-such-user' | 'not-active' | 'no-such-token' | 'name-taken' | 'kept' | 'unavailable'
 }
 
 /** What may be shown of a token: never its text, which nobody has. */
@@ -45,12 +45,16 @@ export async function createToken(
 ): Promise<Result<{ token: string; info: TokenInfo }, TokenFailure>> {
   if (name === KEPT_TOKEN_NAME) return fail({ reason: 'kept' })
   const user = await store.find('users', 'login', login)
-  if (!user) return fail({ reason: 'no-such-user' })
+  if (!user || user.status === 'deleted') return fail({ reason: 'no-such-user' })
+  if (user.status !== 'active') return fail({ reason: 'not-active' })
   if ((await tokensOf(store, user.id)).some((token) => token.name === name)) return fail({ reason: 'name-taken' })
   const token = generateToken(random)
   const row = tokenRow(store, clock, { userId: user.id, name, token })
-  const committed = await store.commit({ expect: [], mutations: [{ op: 'insert', table: 'tokens', row }], events: [] })
-  return committed.outcome === 'committed' ? ok({ token, info: tokenInfo(row, user) }) : fail({ reason: 'unavailable' })
+  // A user who is being locked or deleted just now gets none.
+  const expect = [{ kind: 'row', table: 'users', id: user.id, values: { status: 'active' } }] as const
+  const committed = await store.commit({ expect, mutations: [{ op: 'insert', table: 'tokens', row }], events: [] })
+  if (committed.outcome === 'committed') return ok({ token, info: tokenInfo(row, user) })
+  return fail({ reason: committed.outcome === 'conflict' ? 'not-active' : 'unavailable' })
 }
 
 export function tokenRow(

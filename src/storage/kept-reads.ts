@@ -9,7 +9,7 @@ import type { RecordOf, TableName } from './tables.ts'
  *
  * Lists, and rows found by a column, are kept as ids; their rows come from the rows kept. An increment changes rows, but who is
  * listed where only if a list asks for the column, and such lists are not kept: so logging time, which increments all day,
- * leaves the lists alone.
+ * leaves the lists alone. Sets of values are kept as they are, so that for as long as nothing changed they are the same object.
  */
 
 /** Bounds of memory, for each table. What is larger than the usual is read again each time. */
@@ -17,6 +17,8 @@ const ROWS_MAX = 2_000
 const LISTS_MAX = 200
 const LIST_ROWS_MAX = 100
 const TEXT_MAX = 4_096
+/** Values in all sets of a table together. */
+const VALUES_MAX = 200_000
 
 interface KeptList {
   readonly ids: readonly number[]
@@ -26,6 +28,9 @@ interface KeptList {
 interface Kept {
   readonly rows: Map<number, Promise<object | undefined>>
   readonly lists: Map<string, KeptList>
+  readonly sets: Map<string, ReadonlySet<number>>
+  /** Values in all of `sets`. */
+  values: number
   /** Counts the beginnings and ends of changes, of all and of those that lists may notice: what is read across one is not kept. */
   changes: number
   listChanges: number
@@ -43,8 +48,8 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     const known = tables.get(table)
     if (known) return known
     const kept: Kept = {
-      ...{ rows: new Map(), lists: new Map(), writingRows: new Map(), incremented: new Set() },
-      ...{ changes: 0, listChanges: 0, writing: 0 },
+      ...{ rows: new Map(), lists: new Map(), sets: new Map(), writingRows: new Map(), incremented: new Set() },
+      ...{ values: 0, changes: 0, listChanges: 0, writing: 0 },
     }
     tables.set(table, kept)
     return kept
@@ -76,6 +81,16 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     sum: (table, column, where) => store.sum(table, column, where),
     list: <T extends TableName>(table: T, query: ListQuery<T>) =>
       through(table, JSON.stringify(query), () => store.list(table, query)),
+    async values(table, column, where) {
+      const kept = keptOf(table)
+      const key = JSON.stringify([column, where])
+      const known = kept.sets.get(key)
+      if (known) return known
+      const { listChanges } = kept
+      const set = await store.values(table, column, where)
+      if (kept.writing === 0 && kept.listChanges === listChanges) keepSet(kept, key, set)
+      return set
+    },
     async find(table, column, value) {
       const key = `find "${column}" ${JSON.stringify(value)}`
       const { rows } = await through(table, key, async () => asList(await store.find(table, column, value)))
@@ -117,6 +132,8 @@ function beginWrite(kept: Kept, mutation: Mutation): void {
   if (mutation.op === 'increment') kept.incremented.add(`"${mutation.column}"`)
   else kept.writing += 1
   kept.lists.clear()
+  kept.sets.clear()
+  kept.values = 0
   kept.listChanges += 1
 }
 
@@ -147,10 +164,25 @@ function keepList(
   { rows, total }: { rows: readonly { id: number }[]; total: number },
 ): boolean {
   if (rows.length === 0 && key.startsWith('find')) return false
-  const asksIncremented = [...kept.incremented].some((column) => key.includes(column))
-  if (rows.length > LIST_ROWS_MAX || key.length > TEXT_MAX || asksIncremented) return false
+  if (rows.length > LIST_ROWS_MAX || key.length > TEXT_MAX || asksIncremented(kept, key)) return false
   keep(kept.lists, key, { ids: rows.map((row) => row.id), total }, LISTS_MAX)
   return true
+}
+
+function asksIncremented(kept: Kept, key: string): boolean {
+  return [...kept.incremented].some((column) => key.includes(column))
+}
+
+/** The oldest make room. */
+function keepSet(kept: Kept, key: string, set: ReadonlySet<number>): void {
+  if (set.size > VALUES_MAX || key.length > TEXT_MAX || asksIncremented(kept, key) || kept.sets.has(key)) return
+  for (const [oldest, { size }] of kept.sets) {
+    if (kept.sets.size < LISTS_MAX && kept.values + set.size <= VALUES_MAX) break
+    kept.sets.delete(oldest)
+    kept.values -= size
+  }
+  kept.sets.set(key, set)
+  kept.values += set.size
 }
 
 function keepListed(kept: Kept, row: { id: number }): void {

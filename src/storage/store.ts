@@ -95,6 +95,12 @@ export interface RecordReader {
   list<T extends TableName>(table: T, query: ListQuery<T>): Promise<{ rows: RecordOf<T>[]; total: number }>
   /** Sum of an integer column over the rows that match, nulls as 0. */
   sum<T extends TableName>(table: T, column: keyof RecordOf<T> & string, where: ListQuery<T>['where']): Promise<number>
+  /** The different values of an integer column over the rows that match, however many, without null. Not to be changed. */
+  values<T extends TableName>(
+    table: T,
+    column: keyof RecordOf<T> & string,
+    where: ListQuery<T>['where'],
+  ): Promise<ReadonlySet<number>>
 }
 
 export interface DeliveryFilter {

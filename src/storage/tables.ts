@@ -30,7 +30,7 @@ export const TABLES = {
     lastName: text,
     email: text,
     admin: boolean,
-    /** active | registered | locked | invited */
+    /** active | registered | locked | invited | deleted: a deleted user's row stays, without the person, for what it wrote. */
     status: text,
     language: text,
     createdAt: integer,
@@ -43,6 +43,19 @@ export const TABLES = {
     /** Hex SHA-256 of the token's text; the text itself (256 random bits) is stored nowhere. */
     hash: unique(text),
     createdAt: integer,
+  },
+  /** What a user may do in a project: a row for each of the two, with the roles in it. */
+  memberships: {
+    id: integer,
+    projectId: indexed(integer),
+    userId: indexed(integer),
+    /** `projectId/userId`: a user has at most one membership in a project, and it is found by this. */
+    pair: unique(text),
+    /** The roles: at least one of them. A project admin may do what a member may, whether also a member or not. */
+    isMember: boolean,
+    isProjectAdmin: boolean,
+    createdAt: integer,
+    updatedAt: integer,
   },
   types: {
     id: integer,
@@ -138,6 +151,7 @@ export type RecordOf<T extends TableName> = {
 
 export type UserRecord = RecordOf<'users'>
 export type TokenRecord = RecordOf<'tokens'>
+export type MembershipRecord = RecordOf<'memberships'>
 export type TypeRecord = RecordOf<'types'>
 export type StatusRecord = RecordOf<'statuses'>
 export type PriorityRecord = RecordOf<'priorities'>

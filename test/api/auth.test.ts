@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createToken, listTokens, revokeToken } from '../../src/api/tokens.ts'
 import { seed } from '../../src/api/seed.ts'
 import { systemRandom } from '../../src/base/random.ts'
-import { ADMIN_TOKEN, openTestApi, PUBLIC_URL, type TestApi } from './support.ts'
+import { ADMIN_TOKEN, createTestUser, openTestApi, PUBLIC_URL, type TestApi } from './support.ts'
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 const BEARER = `Bearer realm="OpenProject API", resource_metadata="${PUBLIC_URL}/.well-known/oauth-protected-resource", scope="api_v3"`
@@ -81,41 +81,18 @@ describe('what anybody may read', () => {
 })
 
 describe('users who are not administrators', () => {
-  it('see themselves and the short lists, and nothing else until something grants it', async () => {
-    const now = api.clock.now()
-    const jane = {
-      ...{
-        id: api.store.allocateId('users'),
-        login: 'jane',
-        firstName: 'Jane',
-        lastName: 'Doe',
-        email: 'jane@example.net',
-      },
-      ...{ admin: false, status: 'active', language: 'en', createdAt: now, updatedAt: now },
-    }
-    await api.store.commit({ expect: [], mutations: [{ op: 'insert', table: 'users', row: jane }], events: [] })
-    const created = await createToken(api.store, api.clock, systemRandom, { login: 'jane', name: 'laptop' })
-    if (!created.ok) throw new Error(created.error.reason)
-    const { token } = created.value
-    const status = async (method: string, path: string) =>
-      (await api.call(method, path, method === 'GET' ? undefined : {}, { token })).statusCode
-    expect(await status('GET', '/api/v3/users/me')).toBe(200)
-    expect(await status('GET', '/api/v3/types')).toBe(200)
-    expect(await status('GET', '/api/v3/users/1')).toBe(404)
-    for (const path of ['projects', 'work_packages', 'time_entries', 'users']) {
-      expect([path, await status('GET', `/api/v3/${path}`)]).toEqual([path, 403])
-    }
-    expect(await status('POST', '/api/v3/projects')).toBe(403)
-    expect((await api.call('GET', '/api/v3/users/me', undefined, { token })).json()).toMatchObject({
-      login: 'jane',
-      name: 'Jane Doe',
-    })
-
-    const lock = { op: 'update', table: 'users', id: jane.id, changes: { status: 'locked' } } as const
-    await api.store.commit({ expect: [], mutations: [lock], events: [] })
-    const locked = await api.call('GET', '/api/v3/users/me', undefined, { token })
+  it('get in with a token of their own until they are locked, and again once the lock is off', async () => {
+    const { id, token } = await createTestUser(api, 'jane')
+    const me = () => api.call('GET', '/api/v3/users/me', undefined, { token })
+    expect((await me()).json()).toMatchObject({ login: 'jane', name: 'jane Doe', admin: false })
+    await api.call('POST', `/api/v3/users/${id}/lock`, {})
+    const locked = await me()
     expect(locked.statusCode).toBe(401)
     expect(locked.headers['www-authenticate']).toContain('error_description="The user account is locked"')
+    const basicAnswer = await ask(basic(`apikey:${token}`))
+    expect([basicAnswer.statusCode, basicAnswer.headers['www-authenticate']]).toEqual([401, BASIC])
+    await api.call('DELETE', `/api/v3/users/${id}/lock`)
+    expect((await me()).statusCode).toBe(200)
   })
 })
 
@@ -152,6 +129,19 @@ describe('tokens', () => {
     const nobody = await createToken(api.store, api.clock, systemRandom, { login: 'nobody', name: 'x' })
     expect(nobody).toEqual({ ok: false, error: { reason: 'no-such-user' } })
   })
+
+  it('are made for active users only, and go with their user', async () => {
+    const { id, token } = await createTestUser(api, 'leaver')
+    const another = (login = 'leaver') => createToken(api.store, api.clock, systemRandom, { login, name: 'more' })
+    await api.call('POST', `/api/v3/users/${id}/lock`, {})
+    expect(await another()).toEqual({ ok: false, error: { reason: 'not-active' } })
+    expect((await api.call('DELETE', `/api/v3/users/${id}`)).statusCode).toBe(202)
+    const logins = ['leaver', String((await api.store.get('users', id))?.login)]
+    for (const login of logins) expect(await another(login)).toEqual({ ok: false, error: { reason: 'no-such-user' } })
+    expect((await listTokens(api.store)).map(({ login }) => login)).not.toContain(logins[1])
+    const answer = await api.call('GET', '/api/v3/users/me', undefined, { token })
+    expect([answer.statusCode, answer.headers['www-authenticate']]).toEqual([401, INVALID])
+  })
 })
 
 describe('the seed', () => {
@@ -169,9 +159,23 @@ describe('the seed', () => {
     expect(await count()).toEqual(before)
     expect((await other.call('GET', '/api/v3')).statusCode).toBe(200)
 
+    await other.call('POST', '/api/v3/users', {
+      login: 'boss',
+      firstName: 'B',
+      lastName: 'B',
+      email: 'b@b.b',
+      admin: true,
+    })
+    const boss = await createToken(other.store, other.clock, systemRandom, { login: 'boss', name: 'x' })
+    const renamed =
+      boss.ok && (await other.call('PATCH', '/api/v3/users/1', { login: 'root' }, { token: boss.value.token }))
+    expect(renamed && renamed.statusCode).toBe(200)
+    await seed(other.store, other.clock, { adminToken: ADMIN_TOKEN })
+    expect(await count()).toEqual({ users: 2, statuses: 14, tokens: ['administrator', 'x'] })
+
     const rotated = `opapi-${'cd'.repeat(32)}`
     await seed(other.store, other.clock, { adminToken: rotated })
-    expect(await count()).toEqual(before)
+    expect(await count()).toMatchObject({ users: 2, statuses: 14 })
     expect((await other.call('GET', '/api/v3')).statusCode).toBe(401)
     expect((await other.call('GET', '/api/v3', undefined, { token: rotated })).statusCode).toBe(200)
     await other.close()

@@ -4,7 +4,7 @@ import type { PendingDelivery } from '../../src/storage/records.ts'
 import type { ApiStore } from '../../src/api/context.ts'
 import type { CommitResult, WriteSet } from '../../src/storage/store.ts'
 import { EMBEDDED_EVENTS } from '../../src/resources/vocabulary.ts'
-import { href, openTestApi, overriding, type HookSpec, type Json, type TestApi } from './support.ts'
+import { addMember, href, openTestApi, overriding, type HookSpec, type Json, type TestApi } from './support.ts'
 
 const all: HookSpec = { name: 'all', events: [...EMBEDDED_EVENTS] }
 let open: TestApi | undefined
@@ -29,6 +29,7 @@ async function everything(api: TestApi): Promise<void> {
     description: { raw: 'Machines & <cables>' },
     _links: { parent: href('projects/1'), status: href('project_statuses/on_track') },
   })
+  await addMember(api, 'infra', 1)
   api.clock.advance(60_000)
   await api.call('PATCH', '/api/v3/projects/infra', { statusExplanation: { raw: 'Fine' } })
   await api.create('/api/v3/projects/infra/work_packages', { subject: 'Parent work' })

@@ -21,6 +21,13 @@ describe('a request made to hurt', () => {
     expect(response.json()).toMatchObject({ errorIdentifier: 'urn:openproject-org:api:v3:errors:InvalidQuery' })
   })
 
+  it('by a name of thousands of words is an InvalidQuery', async () => {
+    const filter = { typeahead: { operator: '**', values: ['a '.repeat(2_000)] } }
+    const filters = encodeURIComponent(JSON.stringify([filter]))
+    const response = await api.call('GET', `/api/v3/principals?filters=${filters}`)
+    expect([response.statusCode, response.body]).toEqual([400, expect.stringContaining('at most 20 words')])
+  })
+
   it('by a link that is megabytes of beginnings is refused without being searched', async () => {
     const href = `${'/api/v3/'.repeat(60_000)}?`
     const response = await api.call('POST', '/api/v3/projects', { name: 'x', _links: { parent: { href } } })

@@ -5,6 +5,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { createLog } from '../../src/base/log.ts'
 import { systemRandom } from '../../src/base/random.ts'
 import { seed } from '../../src/api/seed.ts'
+import { createToken } from '../../src/api/tokens.ts'
 import { createApi } from '../../src/api/server.ts'
 import type { ApiStore } from '../../src/api/context.ts'
 import { effectiveApiSettings, type ApiSettingsSpec } from '../../src/resources/api-settings.ts'
@@ -159,4 +160,27 @@ export const href = (path: string) => ({ href: `/api/v3/${path}` })
 /** The same store with some of its functions replaced; the others are inherited, as the store's own layers are. */
 export function overriding(store: ApiStore, parts: Partial<ApiStore>): ApiStore {
   return Object.assign(Object.create(store) as ApiStore, parts)
+}
+
+export const MEMBER = href('roles/1')
+export const PROJECT_ADMIN = href('roles/2')
+
+/** A user with a token of its own. */
+export interface TestUser {
+  readonly id: number
+  readonly token: string
+}
+
+export async function createTestUser(api: TestApi, login: string, parts: object = {}): Promise<TestUser> {
+  const person = { login, firstName: login, lastName: 'Doe', email: `${login}@example.net` }
+  const { id } = await api.create('/api/v3/users', { ...person, ...parts })
+  const created = await createToken(api.store, api.clock, systemRandom, { login, name: 'test' })
+  if (!created.ok) throw new Error(created.error.reason)
+  return { id, token: created.value.token }
+}
+
+/** Makes the user a member of the project; the membership. */
+export function addMember(api: TestApi, project: string, userId: number, ...roles: object[]): Promise<Json> {
+  const links = { project: href(`projects/${project}`), principal: href(`users/${userId}`) }
+  return api.create('/api/v3/memberships', { _links: { ...links, roles: roles.length > 0 ? roles : [MEMBER] } })
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { href, openTestApi, type Json, type TestApi } from './support.ts'
+import { addMember, href, openTestApi, type Json, type TestApi } from './support.ts'
 
 let api: TestApi
 let statusIds: Record<string, number>
@@ -8,6 +8,7 @@ beforeAll(async () => {
   api = await openTestApi()
   await api.create('/api/v3/projects', { name: 'Demo' })
   await api.create('/api/v3/projects', { name: 'Other' })
+  await addMember(api, 'demo', 1)
   const statuses: Json = (await api.call('GET', '/api/v3/statuses')).json()
   statusIds = Object.fromEntries(statuses._embedded.elements.map((status) => [String(status['name']), status.id]))
 })

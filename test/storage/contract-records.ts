@@ -133,6 +133,16 @@ export function recordContract(under: () => StoreUnderTest): void {
       expect((await under().store.list('workPackages', { ...query, limit: 0 })).rows).toEqual([])
     })
 
+    it('gives the different values of a column, without null', async () => {
+      await seed()
+      expect(await under().store.values('workPackages', 'projectId', [])).toEqual(new Set([1, 2]))
+      expect(await under().store.values('workPackages', 'assigneeId', [])).toEqual(new Set([4, 5]))
+      const inTwo = [{ column: 'projectId', comparison: '=', value: 2 }] as const
+      expect(await under().store.values('workPackages', 'assigneeId', inTwo)).toEqual(new Set([5]))
+      const none = [{ column: 'id', comparison: '>', value: 99 }] as const
+      expect(await under().store.values('workPackages', 'projectId', none)).toEqual(new Set())
+    })
+
     it('sums a column, nulls as 0', async () => {
       await seed()
       expect(await under().store.sum('workPackages', 'estimatedMinutes', [])).toBe(90)

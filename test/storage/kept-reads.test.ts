@@ -25,12 +25,13 @@ afterAll(async () => {
 
 /** Counts the reads that reach the store. */
 function counting() {
-  const reads = { find: 0, get: 0, list: 0 }
+  const reads = { find: 0, get: 0, list: 0, values: 0 }
   const under: Store = {
     ...store,
     find: (table, column, value) => ((reads.find += 1), store.find(table, column, value)),
     get: (table, id) => ((reads.get += 1), store.get(table, id)),
     list: (table, query) => ((reads.list += 1), store.list(table, query)),
+    values: (table, column, where) => ((reads.values += 1), store.values(table, column, where)),
   }
   return { reads, kept: keepReads(under) }
 }
@@ -100,6 +101,24 @@ describe('reads that are kept', () => {
     expect(await holder()).toBeUndefined()
   })
 
+  it('of sets of values are the same object until a change that may be noticed', async () => {
+    const { reads, kept } = counting()
+    const parent = await insert(kept)
+    const child = await insert(kept, { parentId: parent.id })
+    const children = () => kept.values('workPackages', 'id', where('parentId', parent.id).where)
+    const first = await children()
+    expect([...first]).toEqual([child.id])
+    await write(kept, [increment(child.id, 7)])
+    await children()
+    await write(kept, [increment(child.id, 7)])
+    expect(await children()).toBe(await children())
+    expect(reads.values).toBe(2)
+    const other = await insert(kept, { parentId: parent.id })
+    expect(await children()).toEqual(new Set([child.id, other.id]))
+    await write(kept, [{ op: 'delete', table: 'workPackages', id: child.id }])
+    expect(await children()).toEqual(new Set([other.id]))
+  })
+
   it('of lists that ask for an incremented column are not kept', async () => {
     const { kept } = counting()
     const { id } = await insert(kept)
@@ -152,7 +171,7 @@ describe('reads that are kept', () => {
 
   it('say what the store says, whatever happens at once', async () => {
     const step = fc.record({
-      what: fc.constantFrom('get', 'list', 'listSpent', 'update', 'increment', 'move', 'replace', 'wait'),
+      what: fc.constantFrom('get', 'list', 'values', 'listSpent', 'update', 'increment', 'move', 'replace', 'wait'),
       which: fc.nat({ max: 3 }),
       value: fc.nat({ max: 2 }),
     })
@@ -168,6 +187,7 @@ describe('reads that are kept', () => {
           const change = (changes: object) => write(kept, [{ op: 'update', table: 'workPackages', id, changes }])
           if (what === 'get') running.push(kept.get('workPackages', id))
           else if (what === 'list') running.push(kept.list('workPackages', where('parentId', parent)))
+          else if (what === 'values') running.push(kept.values('workPackages', 'id', where('parentId', parent).where))
           else if (what === 'listSpent') running.push(kept.list('workPackages', where('spentMinutes', value)))
           else if (what === 'update') running.push(change({ subject: `${value}` }))
           else if (what === 'move') running.push(change({ parentId: value === 0 ? null : parent }))
@@ -186,8 +206,11 @@ describe('reads that are kept', () => {
         }
         await Promise.all(running)
         for (const id of ids) expect(await kept.get('workPackages', id)).toEqual(await store.get('workPackages', id))
-        for (const query of lists)
+        for (const query of lists) {
           expect(await kept.list('workPackages', query)).toEqual(await store.list('workPackages', query))
+          const ids = await kept.values('workPackages', 'id', query.where)
+          expect(ids).toEqual(await store.values('workPackages', 'id', query.where))
+        }
       }),
       { numRuns: 150 },
     )

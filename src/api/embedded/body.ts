@@ -1,6 +1,7 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import { apiError, propertyError, type ApiError } from '../errors.ts'
 import { isDate, parseDuration } from '../v3/representers/formats.ts'
+import { UNDISCLOSED } from '../v3/representers/hal.ts'
 
 /** A request body taken apart: scalars at the top, references under `_links` (reference §8). */
 export interface RequestBody {
@@ -28,6 +29,9 @@ export type Parse<V> = (value: unknown, name: string) => Result<V, ApiError>
 type Parsers = Readonly<Record<string, Parse<unknown>>>
 export type Parsed<P extends Parsers> = { [K in keyof P]?: P[K] extends Parse<infer V> ? V : never }
 
+/** A link to what the writer may not see, sent back as it came: the value stays. */
+const isUndisclosed = (value: unknown) => isObject(value) && value['href'] === UNDISCLOSED
+
 /** Reads the properties that are present; everything wrong is collected. Unknown ones are ignored. */
 export function parseProperties<P extends Parsers>(
   source: Readonly<Record<string, unknown>>,
@@ -36,7 +40,7 @@ export function parseProperties<P extends Parsers>(
 ): Parsed<P> {
   const values: Record<string, unknown> = {}
   for (const [name, parse] of Object.entries(parsers)) {
-    if (!Object.hasOwn(source, name)) continue
+    if (!Object.hasOwn(source, name) || isUndisclosed(source[name])) continue
     const parsed = parse(source[name], name)
     if (parsed.ok) values[name] = parsed.value
     else errors.push(parsed.error)
@@ -100,6 +104,21 @@ export function reference(...namespaces: readonly [string, ...string[]]): Parse<
       return ok(decodeSegment(tail[2]))
     const message = `For property '${name}' a link like '/api/v3/${namespace}/:id' is expected, but got '${href.slice(0, 200)}'.`
     return fail(propertyError('ResourceTypeMismatch', name, message))
+  }
+}
+
+/** Several links to resources of one namespace, in a list. */
+export function references(...namespaces: readonly [string, ...string[]]): Parse<readonly string[]> {
+  const one = reference(...namespaces)
+  return (value, name) => {
+    if (!Array.isArray(value)) return formatError(name, `[{"href": "/api/v3/${namespaces[0]}/:id"}]`, value)
+    const ids: string[] = []
+    for (const link of value as unknown[]) {
+      const id = one(link, name)
+      if (!id.ok) return id
+      if (id.value !== null) ids.push(id.value)
+    }
+    return ok(ids)
   }
 }
 

@@ -1,17 +1,20 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { RecordOf } from '../../storage/tables.ts'
-import type { ApiContext } from '../context.ts'
+import type { RecordOf, WorkPackageRecord } from '../../storage/tables.ts'
+import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
-import { findProject, findRow } from '../v3/find.ts'
+import { findVisible, findVisibleProject } from '../v3/find.ts'
+import { authorize, authorizeInAll } from './authority.ts'
 import { timeEntryUnchanged } from './expectations.ts'
 import { spentChanges } from './spent-time.ts'
+import { rightOver } from './time-entries.ts'
 import { unavailableStore } from './write.ts'
 
 /**
  * Deletions take what belongs to the row along: first the dependents, in bounded pieces, then the row itself, on condition
  * that nothing depends on it any more. Whoever adds a dependent meanwhile makes that last step fail, and it starts over; what
- * is cut short by a crash is finished by deleting again. No event happens: the protocol has none for deletions.
+ * is cut short by a crash is finished by deleting again. No event happens: the protocol has none for deletions. Whether the
+ * viewer may is judged when it begins: in pieces, there is no one write a membership could be expected by.
  */
 
 const PIECE = 500
@@ -21,27 +24,52 @@ type Deleted = Result<undefined, ApiError>
 
 const DONE: Deleted = ok(undefined)
 
-export async function deleteTimeEntry(context: ApiContext, id: string): Promise<Deleted> {
-  const found = await findRow(context.store, 'timeEntries', id)
+export async function deleteTimeEntry(context: ApiContext, viewer: Viewer, id: string): Promise<Deleted> {
+  const found = await findVisible(context.store, viewer, 'timeEntries', id)
   if (!found.ok) return found
-  return removeAll(timeEntries(context, 'id'), found.value.id)
+  const authorized = await authorize(context.store, viewer, rightOver(found.value, viewer), found.value.projectId)
+  return authorized.ok ? removeAll(timeEntries(context, 'id'), found.value.id) : authorized
 }
 
-export async function deleteWorkPackage(context: ApiContext, id: string): Promise<Deleted> {
-  const found = await findRow(context.store, 'workPackages', id)
-  return found.ok ? removeWorkPackage(context, found.value.id) : found
+export async function deleteWorkPackage(context: ApiContext, viewer: Viewer, id: string): Promise<Deleted> {
+  const found = await findVisible(context.store, viewer, 'workPackages', id)
+  if (!found.ok) return found
+  const projectIds = viewer.admin ? [] : await projectsBelow(context, found.value)
+  // What lies below in a project that is not the viewer's is refused, not left out; and not told whether it is there.
+  const [own, below] = [
+    await authorize(context.store, viewer, 'contribute', found.value.projectId),
+    await authorizeInAll(context.store, viewer, 'contribute', projectIds),
+  ]
+  if (!own.ok) return own
+  return below.ok ? removeWorkPackage(context, found.value.id) : fail(apiError('MissingPermission'))
 }
 
-export async function deleteProject(context: ApiContext, id: string): Promise<Deleted> {
-  const found = await findProject(context.store, id)
+/** The projects of everything below a work package: children may be in others. */
+async function projectsBelow({ store }: ApiContext, top: WorkPackageRecord): Promise<Set<number>> {
+  const projectIds = new Set<number>()
+  const seen = new Set([top.id])
+  for (let level: ReadonlySet<number> = new Set(seen); level.size > 0;) {
+    const where = [{ column: 'parentId', comparison: 'in', value: [...level] }] as const
+    for (const id of await store.values('workPackages', 'projectId', where)) projectIds.add(id)
+    const children = await store.values('workPackages', 'id', where)
+    level = new Set([...children].filter((id) => !seen.has(id)))
+    for (const id of level) seen.add(id)
+  }
+  return projectIds
+}
+
+export async function deleteProject(context: ApiContext, viewer: Viewer, id: string): Promise<Deleted> {
+  const found = await findVisibleProject(context.store, viewer, id)
   if (!found.ok) return found
+  if (!viewer.admin) return fail(apiError('MissingPermission'))
   return removeProject(context, found.value.id)
 }
 
 async function removeProject(context: ApiContext, id: number): Promise<Deleted> {
   const project = await context.store.get('projects', id)
   if (!project) return DONE
-  const removed = await removeRow(context, 'projects', id, [
+  const removed = await removeRow(context, { op: 'delete', table: 'projects', id }, [
+    plainRows(context, 'memberships', 'projectId'),
     dependents(context, 'projects', 'parentId', removeProject),
     dependents(context, 'workPackages', 'projectId', removeWorkPackage),
     timeEntries(context, 'projectId'),
@@ -51,7 +79,7 @@ async function removeProject(context: ApiContext, id: number): Promise<Deleted> 
 }
 
 function removeWorkPackage(context: ApiContext, id: number): Promise<Deleted> {
-  return removeRow(context, 'workPackages', id, [
+  return removeRow(context, { op: 'delete', table: 'workPackages', id }, [
     dependents(context, 'workPackages', 'parentId', removeWorkPackage),
     timeEntries(context, 'workPackageId'),
   ])
@@ -64,19 +92,20 @@ interface Dependents {
   readonly removeSome: (id: number) => Promise<Deleted | undefined>
 }
 
-async function removeRow(
+/** `last` is what becomes of the row itself. */
+export async function removeRow(
   context: ApiContext,
-  table: 'projects' | 'workPackages',
-  id: number,
+  last: Extract<Mutation, { op: 'delete' | 'update' }>,
   all: readonly Dependents[],
 ): Promise<Deleted> {
+  const { id } = last
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
     for (const some of all) {
       const removed = await removeAll(some, id)
       if (!removed.ok) return removed
     }
     const expect = all.map(({ none }) => none(id))
-    const committed = await commit(context, [{ op: 'delete', table, id }], expect)
+    const committed = await commit(context, [last], expect)
     if (committed !== 'conflict') return committed
   }
   return fail(apiError('UpdateConflict'))
@@ -106,6 +135,28 @@ function dependents<T extends 'projects' | 'workPackages'>(
         if (!removed.ok) return removed
       }
       return rows.length > 0 ? DONE : undefined
+    },
+  }
+}
+
+/** Rows nothing depends on. */
+export function plainRows<T extends 'memberships' | 'tokens'>(
+  context: ApiContext,
+  table: T,
+  column: keyof RecordOf<T> & string,
+): Dependents {
+  return {
+    none: (id) => ({ kind: 'absent', table, column, value: id }) as Expectation,
+    async removeSome(id) {
+      const where = [{ column, comparison: '=', value: id }] as const
+      const { rows } = await context.store.list(table, { where, orderBy: [], limit: PIECE, offset: 0 })
+      if (rows.length === 0) return undefined
+      const committed = await commit(
+        context,
+        rows.map((row): Mutation => ({ op: 'delete', table, id: row.id })),
+        [],
+      )
+      return committed === 'conflict' ? DONE : committed
     },
   }
 }

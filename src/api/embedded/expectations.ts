@@ -1,5 +1,11 @@
 import type { Expectation } from '../../storage/store.ts'
-import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type {
+  MembershipRecord,
+  ProjectRecord,
+  TimeEntryRecord,
+  UserRecord,
+  WorkPackageRecord,
+} from '../../storage/tables.ts'
 
 /** "This row is still as it was read": its version column says so. */
 
@@ -13,4 +19,13 @@ export function workPackageUnchanged({ id, lockVersion }: WorkPackageRecord): Ex
 
 export function timeEntryUnchanged({ id, revision }: TimeEntryRecord): Expectation {
   return { kind: 'row', table: 'timeEntries', id, values: { revision } }
+}
+
+/** Users and memberships change seldom and have no version: every column counts. */
+export function userUnchanged(row: UserRecord): Expectation {
+  return { kind: 'row', table: 'users', id: row.id, values: row }
+}
+
+export function membershipUnchanged(row: MembershipRecord): Expectation {
+  return { kind: 'row', table: 'memberships', id: row.id, values: row }
 }

@@ -1,11 +1,12 @@
-import { ok, type Result } from '../../base/result.ts'
-import type { Mutation } from '../../storage/store.ts'
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
-import type { ApiError } from '../errors.ts'
-import { findProject } from '../v3/find.ts'
+import { apiError, type ApiError } from '../errors.ts'
+import { findVisibleProject } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
 import { PROJECT_STATUSES, renderProject } from '../v3/representers/project.ts'
+import { authorizeInAll } from './authority.ts'
 import { boolean, checkReadOnly, checkText, formattable, parseProperties, readBody } from './body.ts'
 import { reference, text, violation, type Parsed, type RequestBody } from './body.ts'
 import { projectUnchanged } from './expectations.ts'
@@ -64,7 +65,7 @@ export async function createProject(
     },
     ...{ statusCode: null, statusExplanation: '', parentId: null, revision: 0, createdAt: now, updatedAt: now },
   }
-  return write(context, viewer, () => planProject(context, input.value, blank, undefined))
+  return write(context, viewer, () => planProject(context, viewer, input.value, blank, undefined))
 }
 
 export async function updateProject(
@@ -76,27 +77,30 @@ export async function updateProject(
   const input = readInput(raw)
   if (!input.ok) return input
   return write(context, viewer, async () => {
-    const found = await findProject(context.store, id)
-    return found.ok ? planProject(context, input.value, found.value, found.value) : found
+    const found = await findVisibleProject(context.store, viewer, id)
+    return found.ok ? planProject(context, viewer, input.value, found.value, found.value) : found
   })
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new project. */
 async function planProject(
   context: ApiContext,
+  viewer: Viewer,
   input: Input,
   base: ProjectRecord,
   current: ProjectRecord | undefined,
 ): Promise<Result<WritePlan, ApiError>> {
   const { store } = context
   const errors = [...input.errors]
-  const record = { ...base, ...input.fields, ...(await resolveLinks(store, input.links, errors)) }
+  const record = { ...base, ...input.fields, ...(await resolveLinks(store, viewer, input.links, errors)) }
+  const authorized = await authorizeProject(store, viewer, record, current)
+  if (!authorized.ok) return authorized
   if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record.name, record.id)
   errors.push(
     ...checkReadOnly(
       input.body,
       READ_ONLY,
-      current && (() => renderProject({ record: current, ancestors: [] }, ADMIN, false)),
+      current && (() => renderProject({ record: current, ancestors: [] }, viewer, false)),
     ),
   )
   errors.push(...(await checkProject(store, record)))
@@ -107,6 +111,7 @@ async function planProject(
 
   return ok({
     expect: [
+      ...authorized.value,
       ...(current ? [projectUnchanged(current)] : []),
       { kind: 'absent', table: 'projects', column: 'identifier', value: record.identifier, exceptId: record.id },
       ...view.ancestors.map(projectUnchanged),
@@ -127,11 +132,21 @@ function mutationsOf({ clock }: ApiContext, record: ProjectRecord, current: Proj
   return [{ op: 'update', table: 'projects', id: record.id, changes: changedColumns(current, record) }]
 }
 
-/** Comparing read-only values needs no viewer's rights: only scalars are looked at. */
-const ADMIN = { id: 0, admin: true } as Viewer
+/** Creating one is for administrators; changing one, and putting it under another, for the project admins of both. */
+async function authorizeProject(
+  store: ApiStore,
+  viewer: Viewer,
+  record: ProjectRecord,
+  current: ProjectRecord | undefined,
+): Promise<Result<Expectation[], ApiError>> {
+  if (!current) return viewer.admin ? ok([]) : fail(apiError('MissingPermission'))
+  const parent = record.parentId === current.parentId ? null : record.parentId
+  return authorizeInAll(store, viewer, 'manage', parent === null ? [current.id] : [current.id, parent])
+}
 
 async function resolveLinks(
   store: ApiStore,
+  viewer: Viewer,
   links: Input['links'],
   errors: ApiError[],
 ): Promise<Partial<Pick<ProjectRecord, 'parentId' | 'statusCode'>>> {
@@ -142,7 +157,7 @@ async function resolveLinks(
   }
   if (links.parent === null) resolved.parentId = null
   else if (links.parent !== undefined) {
-    const parent = await findProject(store, links.parent)
+    const parent = await findVisibleProject(store, viewer, links.parent)
     if (parent.ok) resolved.parentId = parent.value.id
     else errors.push(violation('parent', 'Subproject of does not exist.'))
   }

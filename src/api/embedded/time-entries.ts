@@ -1,11 +1,13 @@
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { Mutation } from '../../storage/store.ts'
-import type { TimeEntryRecord } from '../../storage/tables.ts'
+import type { Expectation, Mutation } from '../../storage/store.ts'
+import type { ProjectRecord, TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
-import { findProject, findRow, readRow } from '../v3/find.ts'
+import { findVisible, findVisibleProject, readRow, readVisible } from '../v3/find.ts'
 import { loadTimeEntry } from '../v3/related.ts'
 import { renderTimeEntry, type TimeEntryView } from '../v3/representers/time-entry.ts'
+import { isAssignable } from './assignable.ts'
+import { authorize, authorizeInAll, findMembership, stillMember, type Right } from './authority.ts'
 import { boolean, checkReadOnly, date, formattable, minutes, parseProperties, readBody } from './body.ts'
 import { reference, violation, type Parsed, type RequestBody } from './body.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
@@ -53,7 +55,7 @@ export async function createTimeEntry(
     ...{ activityId: null, comment: '', spentOn: '', minutes: null, ongoing: false },
     ...{ revision: 0, createdAt: now, updatedAt: now },
   }
-  return write(context, viewer, () => planTimeEntry(context, input.value, blank, undefined))
+  return write(context, viewer, () => planTimeEntry(context, viewer, input.value, blank, undefined))
 }
 
 export async function updateTimeEntry(
@@ -65,26 +67,33 @@ export async function updateTimeEntry(
   const input = readInput(raw)
   if (!input.ok) return input
   return write(context, viewer, async () => {
-    const found = await findRow(context.store, 'timeEntries', id)
-    return found.ok ? planTimeEntry(context, input.value, found.value, found.value) : found
+    const found = await findVisible(context.store, viewer, 'timeEntries', id)
+    return found.ok ? planTimeEntry(context, viewer, input.value, found.value, found.value) : found
   })
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
 async function planTimeEntry(
   context: ApiContext,
+  viewer: Viewer,
   input: Input,
   base: TimeEntryRecord,
   current: TimeEntryRecord | undefined,
 ): Promise<Result<WritePlan, ApiError>> {
   const { store } = context
   const errors = [...input.errors]
-  const record = { ...base, ...columnsOf(input), ...(await resolveLinks(store, input.links, errors)) }
+  const record = { ...base, ...columnsOf(input), ...(await resolveLinks(store, viewer, input.links, errors)) }
+  const authorized = await authorizeEntry(store, viewer, record, current)
+  if (!authorized.ok) return authorized
+  const owned = await checkUser(store, viewer, record, current, errors)
   errors.push(...checkRecord(record))
   errors.push(...(await checkOngoing(store, record)))
   const view = errors.length === 0 ? await loadTimeEntry(store, record) : undefined
+  // The work package named has moved since it was looked up: nobody has asked whether time may be logged there.
+  if (view && namesEntity(input) && view.workPackage.project.id !== record.projectId)
+    return fail(apiError('UpdateConflict'))
   if (view) errors.push(...checkProject(view, current))
-  if (view) errors.push(...checkReadOnly(input.body, READ_ONLY, current && (() => shownBefore(view, current))))
+  if (view) errors.push(...checkReadOnly(input.body, READ_ONLY, current && (() => shownBefore(view, current, viewer))))
   const failed = failure(errors)
   if (failed) return failed
   // Every reference was found a moment ago: it has been deleted since.
@@ -92,6 +101,8 @@ async function planTimeEntry(
   const { workPackage } = view
   return ok({
     expect: [
+      ...authorized.value,
+      ...owned,
       ...(current ? [timeEntryUnchanged(current)] : []),
       workPackageUnchanged(workPackage.record),
       projectUnchanged(workPackage.project),
@@ -102,6 +113,42 @@ async function planTimeEntry(
     }),
     render: (viewer) => renderTimeEntry(withOwnTime(view, current), viewer, true),
   })
+}
+
+/** One's own time as a member of the project, others' as its admin; where it is, and where it goes. */
+async function authorizeEntry(
+  store: ApiStore,
+  viewer: Viewer,
+  record: TimeEntryRecord,
+  current: TimeEntryRecord | undefined,
+): Promise<Result<Expectation[], ApiError>> {
+  const there = current ? await authorize(store, viewer, rightOver(current, viewer), current.projectId) : ok([])
+  if (!there.ok || record.projectId === NO_ID) return there
+  const here = await authorizeInAll(store, viewer, 'contribute', [record.projectId])
+  return here.ok ? ok([...there.value, ...here.value]) : here
+}
+
+/** What it takes to change or delete an entry. */
+export function rightOver({ userId }: TimeEntryRecord, viewer: Viewer): Right {
+  return userId === viewer.id ? 'contribute' : 'manage'
+}
+
+/** Only who may manage others' time logs it for them, and only for members and administrators; the value is what must still hold. */
+async function checkUser(
+  store: ApiStore,
+  viewer: Viewer,
+  record: TimeEntryRecord,
+  current: TimeEntryRecord | undefined,
+  errors: ApiError[],
+): Promise<Expectation[]> {
+  if (record.userId === (current?.userId ?? viewer.id) || record.projectId === NO_ID) return []
+  const invalid = () => (errors.push(violation('user', 'User is invalid.')), [])
+  const managing = await authorize(store, viewer, 'manage', record.projectId)
+  const user = await store.get('users', record.userId)
+  if (!managing.ok || !user || !isAssignable(user)) return invalid()
+  if (user.admin) return managing.value
+  const membership = await findMembership(store, record.projectId, user.id)
+  return membership ? [...managing.value, stillMember(membership)] : invalid()
 }
 
 function columnsOf({ fields: { hours, spentOn, ...fields } }: Input): Partial<TimeEntryRecord> {
@@ -120,8 +167,8 @@ function withOwnTime(view: TimeEntryView, current: TimeEntryRecord | undefined):
   return { ...view, workPackage: { ...workPackage, record: counted } }
 }
 
-function shownBefore(view: TimeEntryView, current: TimeEntryRecord) {
-  return renderTimeEntry({ ...view, record: current }, view.user, false)
+function shownBefore(view: TimeEntryView, current: TimeEntryRecord, viewer: Viewer) {
+  return renderTimeEntry({ ...view, record: current }, viewer, false)
 }
 
 function mutationsOf({ clock }: ApiContext, record: TimeEntryRecord, current: TimeEntryRecord | undefined): Mutation[] {
@@ -136,12 +183,16 @@ function mutationsOf({ clock }: ApiContext, record: TimeEntryRecord, current: Ti
 
 async function resolveLinks(
   store: ApiStore,
+  viewer: Viewer,
   links: Input['links'],
   errors: ApiError[],
 ): Promise<Partial<TimeEntryRecord>> {
   const resolved: Partial<TimeEntryRecord> = {}
-  await resolveEntity(store, links, resolved, errors)
-  if (links.project != null) await checkLinkedProject(store, links.project, resolved.projectId, errors)
+  await resolveEntity(store, viewer, links, resolved, errors)
+  if (links.project != null) {
+    const project = await findVisibleProject(store, viewer, links.project)
+    errors.push(...checkLinkedProject(project, resolved.projectId))
+  }
   if (links.user !== undefined) {
     const user = await readRow(store, 'users', links.user ?? '')
     if (user) resolved.userId = user.id
@@ -155,15 +206,20 @@ async function resolveLinks(
   return resolved
 }
 
+function namesEntity({ links }: Input): boolean {
+  return (links.entity ?? links.workPackage) != null
+}
+
 async function resolveEntity(
   store: ApiStore,
+  viewer: Viewer,
   links: Input['links'],
   resolved: Partial<TimeEntryRecord>,
   errors: ApiError[],
 ): Promise<void> {
   const entity = links.entity ?? links.workPackage
   if (entity != null) {
-    const row = await readRow(store, 'workPackages', entity)
+    const row = await readVisible(store, viewer, 'workPackages', entity)
     if (row) Object.assign(resolved, { workPackageId: row.id, projectId: row.projectId })
     else errors.push(violation('entity', 'Logged for does not exist.'))
   } else if (links.entity === null || links.workPackage === null) {
@@ -172,17 +228,10 @@ async function resolveEntity(
 }
 
 /** The project follows from the work package; a link to another one is a contradiction. */
-async function checkLinkedProject(
-  store: ApiStore,
-  linked: string,
-  projectId: number | undefined,
-  errors: ApiError[],
-): Promise<void> {
-  const project = await findProject(store, linked)
-  if (!project.ok) errors.push(violation('project', 'Project does not exist.'))
-  else if (projectId !== undefined && project.value.id !== projectId) {
-    errors.push(violation('project', 'Project must be the one of the work package.'))
-  }
+function checkLinkedProject(linked: Result<ProjectRecord, ApiError>, projectId: number | undefined): ApiError[] {
+  if (!linked.ok) return [violation('project', 'Project does not exist.')]
+  if (projectId === undefined || linked.value.id === projectId) return []
+  return [violation('project', 'Project must be the one of the work package.')]
 }
 
 function checkRecord(record: TimeEntryRecord): ApiError[] {

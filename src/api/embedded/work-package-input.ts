@@ -1,9 +1,10 @@
 import { ok, type Result } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
-import type { ApiStore } from '../context.ts'
+import type { ApiStore, Viewer } from '../context.ts'
 import type { ApiError } from '../errors.ts'
-import { findProject, readRow } from '../v3/find.ts'
+import { findVisibleProject, readRow, readVisible } from '../v3/find.ts'
 import { dateAfter, daysBetween } from '../v3/representers/working-days.ts'
+import { PEOPLE } from './assignable.ts'
 import { boolean, checkText, date, days, formattable, integer, minutes, parseProperties } from './body.ts'
 import { readBody, reference, text, violation, type Parsed, type RequestBody } from './body.ts'
 
@@ -60,24 +61,40 @@ const REQUIRED = [
   ['status', 'statuses', 'statusId', 'Status'],
   ['priority', 'priorities', 'priorityId', 'Priority'],
 ] as const
-const OPTIONAL = [
-  ['assignee', 'users', 'assigneeId', 'Assignee'],
-  ['responsible', 'users', 'responsibleId', 'Accountable'],
-  ['parent', 'workPackages', 'parentId', 'Parent'],
-] as const
 
-/** The columns the links set; what does not exist is an error. */
+type Links = WorkPackageInput['links']
+type Columns = Partial<WorkPackageRecord>
+
+/** The columns the links set; what does not exist, for this viewer, is an error. */
 export async function resolveLinks(
   store: ApiStore,
-  links: WorkPackageInput['links'],
+  viewer: Viewer,
+  links: Links,
   errors: ApiError[],
-): Promise<Partial<WorkPackageRecord>> {
-  const resolved: Partial<WorkPackageRecord> = {}
-  if (links.project != null) {
-    const project = await findProject(store, links.project)
-    if (project.ok) resolved.projectId = project.value.id
-    else errors.push(violation('project', 'Project does not exist.'))
-  } else if (links.project === null) errors.push(violation('project', "Project can't be blank."))
+): Promise<Columns> {
+  return {
+    ...(await resolveProject(store, viewer, links, errors)),
+    ...(await resolveRequired(store, links, errors)),
+    ...(await resolvePeople(store, links, errors)),
+    ...(await resolveParent(store, viewer, links, errors)),
+  }
+}
+
+async function resolveProject(
+  store: ApiStore,
+  viewer: Viewer,
+  { project }: Links,
+  errors: ApiError[],
+): Promise<Columns> {
+  if (project === undefined) return {}
+  const found = project === null ? undefined : await findVisibleProject(store, viewer, project)
+  if (found?.ok) return { projectId: found.value.id }
+  errors.push(violation('project', project === null ? "Project can't be blank." : 'Project does not exist.'))
+  return {}
+}
+
+async function resolveRequired(store: ApiStore, links: Links, errors: ApiError[]): Promise<Columns> {
+  const resolved: Columns = {}
   for (const [name, table, column, label] of REQUIRED) {
     const value = links[name]
     if (value === undefined) continue
@@ -85,14 +102,27 @@ export async function resolveLinks(
     if (row) resolved[column] = row.id
     else errors.push(violation(name, value === null ? `${label} can't be blank.` : `${label} does not exist.`))
   }
-  for (const [name, table, column, label] of OPTIONAL) {
+  return resolved
+}
+
+async function resolvePeople(store: ApiStore, links: Links, errors: ApiError[]): Promise<Columns> {
+  const resolved: Columns = {}
+  for (const [name, column, label] of PEOPLE) {
     const value = links[name]
     if (value === undefined) continue
-    const row = await readRow(store, table, value ?? '')
+    const row = await readRow(store, 'users', value ?? '')
     if (row || value === null) resolved[column] = row?.id ?? null
     else errors.push(violation(name, `${label} does not exist.`))
   }
   return resolved
+}
+
+async function resolveParent(store: ApiStore, viewer: Viewer, { parent }: Links, errors: ApiError[]): Promise<Columns> {
+  if (parent === undefined) return {}
+  const row = parent === null ? undefined : await readVisible(store, viewer, 'workPackages', parent)
+  if (row || parent === null) return { parentId: row?.id ?? null }
+  errors.push(violation('parent', 'Parent does not exist.'))
+  return {}
 }
 
 /** Works out start, due and duration: of the three, two make the third; a milestone has one date. Sets both columns of `record`. */

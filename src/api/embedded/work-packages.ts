@@ -3,9 +3,11 @@ import type { Mutation } from '../../storage/store.ts'
 import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
-import { findRow } from '../v3/find.ts'
+import { findVisible } from '../v3/find.ts'
 import { loadWorkPackage } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
+import { checkPeople } from './assignable.ts'
+import { authorize, authorizeInAll } from './authority.ts'
 import { checkReadOnly, violation } from './body.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
 import { checkRecord, readInput, resolveDates, resolveLinks, type WorkPackageInput } from './work-package-input.ts'
@@ -27,7 +29,7 @@ export async function createWorkPackage(
   return write(context, viewer, async () => {
     const base = await newWorkPackage(context, viewer, id)
     if (within) base.projectId = within.id
-    return planWorkPackage(context, input.value, base, undefined)
+    return planWorkPackage(context, viewer, input.value, base, undefined)
   })
 }
 
@@ -41,10 +43,12 @@ export async function updateWorkPackage(
   const input = readInput(raw)
   if (!input.ok) return input
   return write(context, viewer, async () => {
-    const found = await findRow(context.store, 'workPackages', id)
+    const found = await findVisible(context.store, viewer, 'workPackages', id)
     if (!found.ok) return found
+    const authorized = await authorize(context.store, viewer, 'contribute', found.value.projectId)
+    if (!authorized.ok) return authorized
     if (input.value.body.fields['lockVersion'] !== found.value.lockVersion) return fail(apiError('UpdateConflict'))
-    return planWorkPackage(context, input.value, found.value, found.value)
+    return planWorkPackage(context, viewer, input.value, found.value, found.value)
   })
 }
 
@@ -93,13 +97,18 @@ async function defaultId(store: ApiStore, table: 'types' | 'statuses' | 'priorit
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
 async function planWorkPackage(
   context: ApiContext,
+  viewer: Viewer,
   input: WorkPackageInput,
   base: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
 ): Promise<Result<WritePlan, ApiError>> {
   const { store } = context
   const errors = [...input.errors]
-  const record = { ...base, ...input.columns, ...(await resolveLinks(store, input.links, errors)) }
+  const record = { ...base, ...input.columns, ...(await resolveLinks(store, viewer, input.links, errors)) }
+  const projectIds = [current?.projectId ?? NO_ID, record.projectId].filter((id) => id !== NO_ID)
+  const authorized = await authorizeInAll(store, viewer, 'contribute', projectIds)
+  if (!authorized.ok) return authorized
+  const assigned = record.projectId === NO_ID ? [] : await checkPeople(store, record, current, errors)
   await resolveDates(store, input, record, errors)
   errors.push(...checkRecord(record))
   if (record.projectId === NO_ID) errors.push(violation('project', "Project can't be blank."))
@@ -108,7 +117,7 @@ async function planWorkPackage(
     errors.push(
       ...checkProject(view, current),
       ...checkAncestors(view),
-      ...(current ? checkUnchanged(input, view, current) : checkNew(input)),
+      ...(current ? checkUnchanged(input, view, current, viewer) : checkNew(input)),
     )
   const failed = failure(errors)
   if (failed) return failed
@@ -117,6 +126,8 @@ async function planWorkPackage(
   const { mutations, moved } = await mutationsOf(context, record, current)
   return ok({
     expect: [
+      ...authorized.value,
+      ...assigned,
       ...(current ? [workPackageUnchanged(current)] : []),
       // An entry that has gone to another work package meanwhile must not follow this one.
       ...moved.map(timeEntryUnchanged),
@@ -148,8 +159,13 @@ function checkAncestors({ record, ancestors }: WorkPackageView): ApiError[] {
 }
 
 /** Read-only values are compared as the client saw them, before this change. */
-function checkUnchanged(input: WorkPackageInput, view: WorkPackageView, current: WorkPackageRecord): ApiError[] {
-  const before = () => renderWorkPackage({ ...view, record: current }, view.author, false)
+function checkUnchanged(
+  input: WorkPackageInput,
+  view: WorkPackageView,
+  current: WorkPackageRecord,
+  viewer: Viewer,
+): ApiError[] {
+  const before = () => renderWorkPackage({ ...view, record: current }, viewer, false)
   return checkReadOnly(input.body, READ_ONLY, before)
 }
 

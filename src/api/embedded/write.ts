@@ -5,6 +5,7 @@ import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, combineErrors, unavailable, type ApiError } from '../errors.ts'
+import { asAdministrator } from '../permissions.ts'
 import type { Hal } from '../v3/representers/hal.ts'
 import { renderUser } from '../v3/representers/user.ts'
 
@@ -64,7 +65,10 @@ export function unavailableStore({ log }: ApiContext, reason: string): { ok: fal
   return fail(unavailable())
 }
 
-/** No webhook wants it: no event is stored, and its body is never built. That is most writes of most installations. */
+/**
+ * Receivers get what an administrator sees, whoever wrote (reference §10.11). No webhook wants it: no event is stored, and its body
+ * is never built. That is most writes of most installations.
+ */
 function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown: string): NewEvent[] {
   const { event } = plan
   if (!event) return []
@@ -81,15 +85,10 @@ function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown
       name: event.name,
       projectId: id,
       occurredAt: context.clock.now(),
-      body: eventBody(event, viewer, viewer.admin ? shown : JSON.stringify(plan.render(administrator(viewer)))),
+      body: eventBody(event, viewer, viewer.admin ? shown : JSON.stringify(plan.render(asAdministrator(viewer)))),
       webhooks: matched.map((webhook) => webhook.name),
     },
   ]
-}
-
-/** Receivers get what an administrator sees, whoever wrote (reference §10.11). */
-function administrator(viewer: Viewer): Viewer {
-  return { ...viewer, admin: true }
 }
 
 function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): string {

@@ -3,6 +3,7 @@ import type { Condition, ListQuery } from '../../storage/store.ts'
 import type { RecordOf, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import type { ApiError } from '../errors.ts'
+import { usersIn, type VisibleRows } from '../permissions.ts'
 import { compileFilters, parseFilters, type FilterInput, type FilterTable } from './query/filters.ts'
 import { parsePage } from './query/page.ts'
 import { parseSort, type SortTable } from './query/sort.ts'
@@ -13,6 +14,8 @@ import type { Hal } from './representers/hal.ts'
 export interface ListDefinition<T extends TableName> {
   readonly table: T
   readonly type?: 'Collection' | 'WorkPackageCollection'
+  /** What of the table the viewer may see at all. */
+  readonly visible: VisibleRows<T>
   readonly filters: FilterTable<T>
   readonly sort: SortTable<T>
   readonly sortDefault?: ListQuery<T>['orderBy']
@@ -30,6 +33,8 @@ export interface ListRequest<T extends TableName> {
   readonly query: Readonly<Record<string, unknown>>
   /** Conditions of the place, such as the project in the path. */
   readonly within?: readonly Condition<T>[]
+  /** Query properties of the place: the links repeat them. */
+  readonly fixed?: Readonly<Record<string, string>>
 }
 
 export async function listPage<T extends TableName>(
@@ -57,7 +62,7 @@ export async function listPage<T extends TableName>(
     renderPage({
       ...(type && { type }),
       path: request.path,
-      query: effectiveQuery(definition, request.query),
+      query: { ...effectiveQuery(definition, request.query), ...request.fixed },
       page: page.value,
       total: found.total,
       elements,
@@ -75,12 +80,16 @@ async function conditions<T extends TableName>(
   const inputs =
     query['filters'] === undefined ? ok([...(definition.filtersDefault ?? [])]) : parseFilters(query['filters'])
   if (!inputs.ok) return inputs
-  const lookups = { viewerId: viewer.id, closedStatusIds: () => closedStatusIds(context) }
+  const lookups = {
+    viewerId: viewer.id,
+    closedStatusIds: () => closedStatusIds(context),
+    usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
+  }
   const compiled = await compileFilters(definition.filters, inputs.value, lookups)
   if (!compiled.ok) return compiled
   const { hidden } = definition
   const hide = hidden && !inputs.value.some((input) => input.name === hidden.unless) ? hidden.where : []
-  return ok([...within, ...compiled.value, ...hide])
+  return ok([...(await definition.visible(viewer, context.store)), ...within, ...compiled.value, ...hide])
 }
 
 async function closedStatusIds({ store }: ApiContext): Promise<number[]> {

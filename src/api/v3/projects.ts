@@ -5,8 +5,9 @@ import type { ApiContext } from '../context.ts'
 import { deleteProject } from '../embedded/delete.ts'
 import { createProject, updateProject } from '../embedded/projects.ts'
 import { apiError } from '../errors.ts'
+import { inVisibleProjects } from '../permissions.ts'
 import { listCatalogue, TYPES } from './catalogue.ts'
-import { findProject } from './find.ts'
+import { findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { booleanFilter, idFilter, optionalIdFilter, textFilter, timeFilter, wordFilter } from './query/filter-kinds.ts'
 import { loadProject, loadProjects } from './related.ts'
@@ -31,8 +32,9 @@ const body = bodySchema(
   ['parent', 'status'],
 )
 
-const PROJECTS: ListDefinition<'projects'> = {
+export const PROJECTS: ListDefinition<'projects'> = {
   table: 'projects',
+  visible: inVisibleProjects('id'),
   filters: {
     id: idFilter('id'),
     active: booleanFilter('active'),
@@ -63,7 +65,8 @@ interface ById {
 }
 
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { summary: 'List projects', tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
+  const doc = { tag, access: 'user', errors: [400] } as const
+  const list = { ...doc, summary: 'List projects', querystring: pageQuery, answers: { 200: pageSchema } }
   app.get<{ Querystring: Record<string, unknown> }>('/projects', route(list), async (request, reply) =>
     sendResult(
       reply,
@@ -89,15 +92,16 @@ export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
 
 /** Newer clients follow `/workspaces` links, older ones `/projects`: the same resources. */
 function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: string): void {
-  const doc = { tag, params: projectParams }
+  const doc = { tag, access: 'user', params: projectParams } as const
   app.get<ById>(
     `${base}/:id`,
     route({ ...doc, summary: 'One project', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
-      const found = await findProject(context.store, request.params.id)
+      const viewer = viewerOf(request)
+      const found = await findVisibleProject(context.store, viewer, request.params.id)
       if (!found.ok) return sendResult(reply, found)
       const view = await loadProject(context.store, found.value)
-      return sendHal(reply, 200, projectJson(context.memo, view, viewerOf(request), true))
+      return sendHal(reply, 200, projectJson(context.memo, view, viewer, true))
     },
   )
   app.patch<ById>(
@@ -109,7 +113,7 @@ function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: strin
   app.delete<ById>(
     `${base}/:id`,
     route({ ...doc, summary: 'Delete a project and all in it', errors: [404, 409, 503], answers: { 204: null } }),
-    async (request, reply) => sendDeleted(reply, await deleteProject(context, request.params.id)),
+    async (request, reply) => sendDeleted(reply, await deleteProject(context, viewerOf(request), request.params.id)),
   )
   for (const name of ['types', 'categories', 'versions']) subCollectionRoute(app, context, base, name)
 }
@@ -120,13 +124,14 @@ function subCollectionRoute(app: FastifyInstance, context: ApiContext, base: str
     `${base}/:id/${name}`,
     route({
       tag,
+      access: 'user',
       params: projectParams,
       summary: `The ${name} of a project`,
       errors: [404],
       answers: { 200: wholeSchema },
     }),
     async (request, reply) => {
-      const found = await findProject(context.store, request.params.id)
+      const found = await findVisibleProject(context.store, viewerOf(request), request.params.id)
       if (!found.ok) return sendResult(reply, found)
       const path = `${paths.root}${base}/${found.value.id}/${name}`
       return sendHal(reply, 200, name === 'types' ? await listCatalogue(context, TYPES, path) : renderWhole(path, []))

@@ -1,5 +1,7 @@
 import type { RecordReader } from '../../storage/store.ts'
-import type { ProjectRecord, RecordOf, TableName, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { MembershipRecord, ProjectRecord, RecordOf, TableName } from '../../storage/tables.ts'
+import type { TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { MembershipView } from './representers/membership.ts'
 import type { ProjectView } from './representers/project.ts'
 import type { TimeEntryView } from './representers/time-entry.ts'
 import type { WorkPackageView } from './representers/work-package.ts'
@@ -79,6 +81,32 @@ export async function loadProjects(store: RecordReader, records: readonly Projec
 export async function loadProject(store: RecordReader, record: ProjectRecord): Promise<ProjectView> {
   const [view = { record, ancestors: [] }] = await loadProjects(store, [record])
   return view
+}
+
+export async function loadMemberships(
+  store: RecordReader,
+  records: readonly MembershipRecord[],
+): Promise<MembershipView[]> {
+  const fetched = fetchRows(store)
+  await Promise.all([
+    fetched.need(
+      'projects',
+      records.map((record) => record.projectId),
+    ),
+    fetched.need(
+      'users',
+      records.map((record) => record.userId),
+    ),
+  ])
+  const projects = present(records.map((record) => fetched.get('projects', record.projectId)))
+  await needAncestors(fetched, 'projects', projects)
+  return present(
+    records.map((record) => {
+      const project = fetched.get('projects', record.projectId)
+      const user = fetched.get('users', record.userId)
+      return project && user && { record, project, projectAncestors: ancestorsOf(fetched, 'projects', project), user }
+    }),
+  )
 }
 
 interface WorkPackageOptions {

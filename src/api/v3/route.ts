@@ -6,8 +6,8 @@ import type { Viewer } from '../context.ts'
 import { HAL, sendError, type ApiError } from '../errors.ts'
 
 /**
- * Who may call a route: `public` anyone, `user` whoever is authenticated, `admin` (the default) administrators only, until
- * memberships grant more.
+ * Who may call a route: `public` anyone, `user` whoever is authenticated (what they then see and may do is the route's own
+ * business: permissions.ts), `admin` (the default) administrators only.
  */
 export type Access = 'public' | 'user' | 'admin'
 
@@ -46,6 +46,11 @@ export function sendResult(reply: FastifyReply, result: Result<object | string, 
 /** The answer to a deletion: 204 without a body. */
 export function sendDeleted(reply: FastifyReply, result: Result<unknown, ApiError>): FastifyReply {
   return result.ok ? reply.code(204).send() : sendError(reply, result.error)
+}
+
+/** The answer to a deletion that goes on being told of: 202 without a body. */
+export function sendAccepted(reply: FastifyReply, result: Result<unknown, ApiError>): FastifyReply {
+  return result.ok ? reply.code(202).send() : sendError(reply, result.error)
 }
 
 const link = Type.Object({ href: Type.Union([Type.String(), Type.Null()]), title: Type.Optional(Type.String()) })
@@ -130,11 +135,18 @@ export const pageSchema = halSchema('Collection', {
 export const wholeSchema = halSchema('Collection', { total: Type.Integer(), count: Type.Integer() })
 
 /** A request body: an object whose properties the resource's page describes; unknown ones are ignored. */
-export function bodySchema(properties: Record<string, TSchema>, links: readonly string[]): TSchema {
-  const href = Type.Optional(Type.Object({ href: Type.Union([Type.String(), Type.Null()]) }))
+export function bodySchema(
+  properties: Record<string, TSchema>,
+  links: readonly string[],
+  listed: readonly string[] = [],
+): TSchema {
+  const one = Type.Object({ href: Type.Union([Type.String(), Type.Null()]) })
+  const [href, hrefs] = [Type.Optional(one), Type.Optional(Type.Array(one))]
   return Type.Object({
     ...Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(schema)])),
-    _links: Type.Optional(Type.Object(Object.fromEntries(links.map((name) => [name, href])))),
+    _links: Type.Optional(
+      Type.Object(Object.fromEntries([...links.map((name) => [name, href]), ...listed.map((name) => [name, hrefs])])),
+    ),
   })
 }
 

@@ -4,9 +4,14 @@ import { isAcceptedBody, parseJsonBodies } from '../content-type.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
+import { assigneeRoutes } from './assignees.ts'
+import { availableProjectRoutes } from './available-projects.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { configurationRoutes } from './configuration.ts'
+import { membershipRoutes } from './memberships.ts'
+import { principalRoutes } from './principals.ts'
 import { projectRoutes } from './projects.ts'
+import { roleRoutes } from './roles.ts'
 import { rootRoutes } from './root.ts'
 import { timeEntryRoutes } from './time-entries.ts'
 import { userRoutes } from './users.ts'
@@ -45,6 +50,11 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   workPackageRoutes(app, context)
   timeEntryRoutes(app, context)
   userRoutes(app, context)
+  principalRoutes(app, context)
+  membershipRoutes(app, context)
+  roleRoutes(app)
+  assigneeRoutes(app, context)
+  availableProjectRoutes(app, context)
   catalogueRoutes(app, context, TYPES)
   catalogueRoutes(app, context, STATUSES)
   catalogueRoutes(app, context, PRIORITIES)

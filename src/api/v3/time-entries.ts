@@ -5,7 +5,8 @@ import type { ApiContext } from '../context.ts'
 import { deleteTimeEntry } from '../embedded/delete.ts'
 import { createTimeEntry, updateTimeEntry } from '../embedded/time-entries.ts'
 import { apiError } from '../errors.ts'
-import { findRow } from './find.ts'
+import { inVisibleProjects, mayContributeSomewhere } from '../permissions.ts'
+import { findVisible } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { booleanFilter, dateFilter, idFilter, optionalIdFilter, timeFilter } from './query/filter-kinds.ts'
 import { loadTimeEntries, loadTimeEntry } from './related.ts'
@@ -28,6 +29,7 @@ const body = bodySchema(
 
 const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
   table: 'timeEntries',
+  visible: inVisibleProjects('projectId'),
   filters: {
     id: idFilter('id'),
     user: idFilter('userId'),
@@ -46,10 +48,13 @@ const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
   hidden: { unless: 'ongoing', where: [{ column: 'ongoing', comparison: '=', value: false }] },
   render: async ({ store, memo }, viewer, rows) =>
     (await loadTimeEntries(store, rows)).map((view) => timeEntryJson(memo, view, viewer, false)),
-  links: () => ({
-    createTimeEntry: { href: `${paths.timeEntries}/form`, method: 'post' },
-    createTimeEntryImmediately: { href: paths.timeEntries, method: 'post' },
-  }),
+  links: (viewer) =>
+    mayContributeSomewhere(viewer)
+      ? {
+          createTimeEntry: { href: `${paths.timeEntries}/form`, method: 'post' },
+          createTimeEntryImmediately: { href: paths.timeEntries, method: 'post' },
+        }
+      : {},
 }
 
 interface ById {
@@ -60,26 +65,34 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
   const list = {
     summary: 'List time entries',
     tag,
+    access: 'user',
     errors: [400],
     querystring: pageQuery,
     answers: { 200: pageSchema },
-  }
+  } as const
   app.get<{ Querystring: Record<string, unknown> }>('/time_entries', route(list), async (request, reply) => {
     const where = { path: paths.timeEntries, query: request.query }
     return sendResult(reply, await listPage(context, viewerOf(request), TIME_ENTRIES, where))
   })
-  const create = { summary: 'Log time', tag, errors: [400, 409, 422, 503], body, answers: { 201: schema } }
+  const create = {
+    summary: 'Log time',
+    tag,
+    access: 'user',
+    errors: [400, 404, 409, 422, 503],
+    body,
+    answers: { 201: schema },
+  } as const
   app.post('/time_entries', route(create), async (request, reply) =>
     sendResult(reply, await createTimeEntry(context, viewerOf(request), request.body), 201),
   )
-  const doc = { tag, params: idParams }
+  const doc = { tag, access: 'user', params: idParams } as const
   app.get<ById>(
     '/time_entries/:id',
     route({ ...doc, summary: 'One time entry', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
-      const found = await findRow(context.store, 'timeEntries', request.params.id)
-      const view = found.ok ? await loadTimeEntry(context.store, found.value) : undefined
       const viewer = viewerOf(request)
+      const found = await findVisible(context.store, viewer, 'timeEntries', request.params.id)
+      const view = found.ok ? await loadTimeEntry(context.store, found.value) : undefined
       return sendResult(reply, view ? ok(timeEntryJson(context.memo, view, viewer, true)) : fail(apiError('NotFound')))
     },
   )
@@ -98,6 +111,6 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
   app.delete<ById>(
     '/time_entries/:id',
     route({ ...doc, summary: 'Delete a time entry', errors: [404, 503], answers: { 204: null } }),
-    async (request, reply) => sendDeleted(reply, await deleteTimeEntry(context, request.params.id)),
+    async (request, reply) => sendDeleted(reply, await deleteTimeEntry(context, viewerOf(request), request.params.id)),
   )
 }

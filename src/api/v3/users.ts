@@ -1,20 +1,38 @@
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
+import { createUser, deleteUser, setStatus, updateUser } from '../embedded/users.ts'
 import { apiError, type ApiError } from '../errors.ts'
+import { seesUser } from '../permissions.ts'
 import { parseId } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { idFilter, textFilter, wordFilter } from './query/filter-kinds.ts'
 import { paths } from './representers/hal.ts'
-import { renderUser } from './representers/user.ts'
-import { halSchema, idParams, pageQuery, pageSchema, route, sendResult, viewerOf } from './route.ts'
+import { renderPreferences, renderUserActions } from './representers/user.ts'
+import { bodySchema, halSchema, idParams, pageQuery, pageSchema, route } from './route.ts'
+import { sendAccepted, sendHal, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Users'
-const schema = halSchema('User')
+const schema = halSchema('User', { id: Type.Integer(), name: Type.String() })
+const body = bodySchema(
+  {
+    login: Type.String({ maxLength: 256 }),
+    firstName: Type.String({ maxLength: 255 }),
+    lastName: Type.String({ maxLength: 255 }),
+    email: Type.String({ maxLength: 255 }),
+    language: Type.String(),
+    admin: Type.Boolean(),
+    status: Type.String({ description: 'New users: active or invited. Others: active or locked.' }),
+  },
+  [],
+)
 
 const USERS: ListDefinition<'users'> = {
   table: 'users',
+  /** The route is for administrators; deleted users are nobody any more. */
+  visible: () => [{ column: 'status', comparison: '!=', value: 'deleted' }],
   filters: {
     id: idFilter('id'),
     status: wordFilter('status', ['active', 'registered', 'locked', 'invited']),
@@ -22,7 +40,11 @@ const USERS: ListDefinition<'users'> = {
     login: textFilter('login'),
   },
   sort: { id: 'id', login: 'login', firstName: 'firstName', lastName: 'lastName', status: 'status' },
-  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
+  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUserActions(row, viewer))),
+}
+
+interface ById {
+  Params: { id: string }
 }
 
 export function userRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -30,23 +52,76 @@ export function userRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Querystring: Record<string, unknown> }>('/users', route(list), async (request, reply) =>
     sendResult(reply, await listPage(context, viewerOf(request), USERS, { path: paths.users, query: request.query })),
   )
-  const show = { summary: 'One user: an id, a login or `me`', tag, access: 'user', errors: [404] } as const
-  app.get<{ Params: { id: string } }>(
-    '/users/:id',
-    route({ ...show, params: idParams, answers: { 200: schema } }),
-    async (request, reply) => {
-      const viewer = viewerOf(request)
-      const user = await findUser(context, viewer, request.params.id)
-      return sendResult(reply, user.ok ? ok(renderUser(user.value, viewer)) : user)
-    },
+  const create = { summary: 'Create a user', tag, errors: [400, 409, 422, 503], body, answers: { 201: schema } }
+  app.post('/users', route(create), async (request, reply) =>
+    sendResult(reply, await createUser(context, viewerOf(request), request.body), 201),
+  )
+  oneUserRoutes(app, context)
+  lockRoutes(app, context)
+  preferenceRoutes(app, context)
+}
+
+function oneUserRoutes(app: FastifyInstance, context: ApiContext): void {
+  const doc = { tag, access: 'user', params: idParams } as const
+  const show = { ...doc, summary: 'One user: an id, a login or `me`', errors: [404] }
+  app.get<ById>('/users/:id', route({ ...show, answers: { 200: schema } }), async (request, reply) => {
+    const viewer = viewerOf(request)
+    const user = await findUser(context, viewer, request.params.id)
+    return sendResult(reply, user.ok ? ok(renderUserActions(user.value, viewer)) : user)
+  })
+  const change = { ...doc, summary: 'Change a user, or oneself', errors: [400, 404, 409, 422, 503] }
+  app.patch<ById>('/users/:id', route({ ...change, body, answers: { 200: schema } }), async (request, reply) => {
+    const viewer = viewerOf(request)
+    const user = await findUser(context, viewer, request.params.id)
+    return sendResult(reply, user.ok ? await updateUser(context, viewer, user.value.id, request.body) : user)
+  })
+  const remove = { ...doc, summary: 'Delete a user; what it wrote stays', errors: [404, 409, 503] }
+  app.delete<ById>('/users/:id', route({ ...remove, answers: { 202: null } }), async (request, reply) => {
+    const viewer = viewerOf(request)
+    const user = await findUser(context, viewer, request.params.id)
+    if (user.ok && !viewer.admin) return sendResult(reply, fail(apiError('MissingPermission')))
+    return sendAccepted(reply, user.ok ? await deleteUser(context, user.value.id) : user)
+  })
+}
+
+function lockRoutes(app: FastifyInstance, context: ApiContext): void {
+  const doc = { tag, access: 'user', params: idParams, errors: [400, 404, 409, 503], answers: { 200: schema } } as const
+  const become = async (viewer: Viewer, id: string, status: 'active' | 'locked') => {
+    const user = await findUser(context, viewer, id)
+    if (user.ok && !viewer.admin) return fail(apiError('MissingPermission'))
+    return user.ok ? setStatus(context, viewer, user.value.id, status) : user
+  }
+  app.post<ById>(
+    '/users/:id/lock',
+    route({ ...doc, summary: 'Lock a user: nothing of it opens anything' }),
+    async (request, reply) => sendResult(reply, await become(viewerOf(request), request.params.id, 'locked')),
+  )
+  app.delete<ById>('/users/:id/lock', route({ ...doc, summary: 'Take the lock off a user' }), async (request, reply) =>
+    sendResult(reply, await become(viewerOf(request), request.params.id, 'active')),
   )
 }
 
-/** Users who are not administrators see themselves only: others do not exist for them. */
+/** Only to be read: nobody can change anything yet, and these are the ways things are. */
+function preferenceRoutes(app: FastifyInstance, context: ApiContext): void {
+  const doc = { tag, access: 'user', answers: { 200: halSchema('UserPreferences') } } as const
+  const one = { ...doc, summary: 'The preferences of a user: one’s own, or any for administrators', errors: [404] }
+  app.get<ById>('/users/:id/preferences', route({ ...one, params: idParams }), async (request, reply) => {
+    const viewer = viewerOf(request)
+    const user = await findUser(context, viewer, request.params.id)
+    if (!user.ok) return sendResult(reply, user)
+    const own = viewer.admin || viewer.id === user.value.id
+    return sendResult(reply, own ? ok(renderPreferences(user.value)) : fail(apiError('MissingPermission')))
+  })
+  app.get('/my_preferences', route({ ...doc, summary: 'One’s own preferences' }), (request, reply) =>
+    sendHal(reply, 200, renderPreferences(viewerOf(request))),
+  )
+}
+
+/** Users the viewer shares no project with do not exist. */
 async function findUser(context: ApiContext, viewer: Viewer, text: string): Promise<Result<UserRecord, ApiError>> {
   if (text === 'me') return ok(viewer)
   const id = parseId(text)
   const user =
     id === undefined ? await context.store.find('users', 'login', text) : await context.store.get('users', id)
-  return user && (viewer.admin || viewer.id === user.id) ? ok(user) : fail(apiError('NotFound'))
+  return user && (await seesUser(context.store, viewer, user.id)) ? ok(user) : fail(apiError('NotFound'))
 }

@@ -4,8 +4,9 @@ import { fail, ok } from '../../base/result.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteWorkPackage } from '../embedded/delete.ts'
 import { createWorkPackage, updateWorkPackage } from '../embedded/work-packages.ts'
-import { apiError } from '../errors.ts'
-import { findProject, findRow } from './find.ts'
+import { apiError, sendError } from '../errors.ts'
+import { inVisibleProjects, mayContributeSomewhere, seesSomething } from '../permissions.ts'
+import { findVisible, findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { dateFilter, idFilter, optionalIdFilter, searchFilter, statusFilter } from './query/filter-kinds.ts'
 import { textFilter, timeFilter } from './query/filter-kinds.ts'
@@ -39,6 +40,7 @@ const body = bodySchema(
 const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   table: 'workPackages',
   type: 'WorkPackageCollection',
+  visible: inVisibleProjects('projectId'),
   filters: {
     id: idFilter('id'),
     status: statusFilter('statusId'),
@@ -80,10 +82,12 @@ const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   filtersDefault: [{ name: 'status', operator: 'o', values: [] }],
   render: async ({ store, memo }, viewer, rows) =>
     (await loadWorkPackages(store, rows)).map((view) => workPackageJson(memo, view, viewer, false)),
-  links: () => ({
-    createWorkPackage: { href: `${paths.workPackages}/form`, method: 'post' },
-    createWorkPackageImmediate: { href: paths.workPackages, method: 'post' },
-    editWorkPackage: { href: `${paths.workPackages}/{work_package_id}/form`, method: 'post', templated: true },
+  links: (viewer) => ({
+    ...(mayContributeSomewhere(viewer) && {
+      createWorkPackage: { href: `${paths.workPackages}/form`, method: 'post' },
+      createWorkPackageImmediate: { href: paths.workPackages, method: 'post' },
+      editWorkPackage: { href: `${paths.workPackages}/{work_package_id}/form`, method: 'post', templated: true },
+    }),
     customFields: [],
     representations: [],
   }),
@@ -97,11 +101,14 @@ interface Listing {
 }
 
 export function workPackageRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
-  const create = { tag, errors: [400, 404, 409, 422, 503], body, answers: { 201: schema } }
+  const list = { tag, access: 'user', errors: [400], querystring: pageQuery, answers: { 200: pageSchema } } as const
+  const create = { tag, access: 'user', errors: [400, 404, 409, 422, 503], body, answers: { 201: schema } } as const
   app.get<Listing>('/work_packages', route({ ...list, summary: 'List work packages' }), async (request, reply) => {
+    const viewer = viewerOf(request)
+    // Reference §12.4: who sees no project at all is told so.
+    if (!seesSomething(viewer)) return sendError(reply, apiError('MissingPermission'))
     const where = { path: paths.workPackages, query: request.query }
-    return sendResult(reply, await listPage(context, viewerOf(request), WORK_PACKAGES, where))
+    return sendResult(reply, await listPage(context, viewer, WORK_PACKAGES, where))
   })
   app.post('/work_packages', route({ ...create, summary: 'Create a work package' }), async (request, reply) =>
     sendResult(reply, await createWorkPackage(context, viewerOf(request), request.body), 201),
@@ -110,7 +117,7 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
     const path = `${base}/:id/work_packages`
     const doc = { ...list, summary: 'List the work packages of a project', params: projectParams, errors: [400, 404] }
     app.get<ById & Listing>(path, route(doc), async (request, reply) => {
-      const project = await findProject(context.store, request.params.id)
+      const project = await findVisibleProject(context.store, viewerOf(request), request.params.id)
       if (!project.ok) return sendResult(reply, project)
       const within = [{ column: 'projectId', comparison: '=', value: project.value.id }] as const
       const where = { path: `${paths.root}${base}/${project.value.id}/work_packages`, query: request.query, within }
@@ -118,7 +125,7 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
     })
     const createIn = { ...create, summary: 'Create a work package in a project', params: projectParams }
     app.post<ById>(path, route(createIn), async (request, reply) => {
-      const project = await findProject(context.store, request.params.id)
+      const project = await findVisibleProject(context.store, viewerOf(request), request.params.id)
       if (!project.ok) return sendResult(reply, project)
       return sendResult(reply, await createWorkPackage(context, viewerOf(request), request.body, project.value), 201)
     })
@@ -128,14 +135,14 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
 
 function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
   const path = '/work_packages/:id'
-  const doc = { tag, params: idParams }
+  const doc = { tag, access: 'user', params: idParams } as const
   app.get<ById>(
     path,
     route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
-      const found = await findRow(context.store, 'workPackages', request.params.id)
-      const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
       const viewer = viewerOf(request)
+      const found = await findVisible(context.store, viewer, 'workPackages', request.params.id)
+      const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
       const result = view ? ok(workPackageJson(context.memo, view, viewer, true)) : fail(apiError('NotFound'))
       return sendResult(reply, result)
     },
@@ -160,7 +167,8 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
       errors: [404, 409, 503],
       answers: { 204: null },
     }),
-    async (request, reply) => sendDeleted(reply, await deleteWorkPackage(context, request.params.id)),
+    async (request, reply) =>
+      sendDeleted(reply, await deleteWorkPackage(context, viewerOf(request), request.params.id)),
   )
   for (const name of ['attachments', 'relations']) emptyCollectionRoute(app, context, name)
 }
@@ -171,13 +179,14 @@ function emptyCollectionRoute(app: FastifyInstance, context: ApiContext, name: s
     `/work_packages/:id/${name}`,
     route({
       tag,
+      access: 'user',
       params: idParams,
       summary: `The ${name} of a work package`,
       errors: [404],
       answers: { 200: wholeSchema },
     }),
     async (request, reply) => {
-      const found = await findRow(context.store, 'workPackages', request.params.id)
+      const found = await findVisible(context.store, viewerOf(request), 'workPackages', request.params.id)
       if (!found.ok) return sendResult(reply, found)
       return sendHal(reply, 200, renderWhole(`${paths.workPackage(found.value.id)}/${name}`, []))
     },

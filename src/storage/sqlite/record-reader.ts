@@ -37,6 +37,11 @@ export function createRecordReader(rows: RowReader): RecordReader {
       const where = whereSql(table, conditions)
       return number(`SELECT coalesce(sum(${columnOf(table, column).sql}), 0) FROM "${table}"${where.sql}`, where.values)
     },
+    async values(table, column, conditions) {
+      const where = whereSql(table, [...conditions, { column, comparison: 'is not null' }])
+      const sql = `SELECT DISTINCT ${columnOf(table, column).sql} FROM "${table}"${where.sql}`
+      return new Set(rows.all(sql, where.values).map(([value]) => Number(value)))
+    },
   }
 }
 

@@ -9,7 +9,7 @@ type Column<T extends TableName> = keyof RecordOf<T> & string
 
 const NOTHING_CAN_BE = -1
 
-function ids(values: readonly string[], lookups: FilterLookups): number[] | string {
+export function ids(values: readonly string[], lookups: FilterLookups): number[] | string {
   if (values.length === 0) return 'at least one is needed'
   const numbers = values.map((value) => (value === 'me' ? lookups.viewerId : Number(value)))
   return numbers.every(Number.isSafeInteger) ? numbers : 'ids are whole numbers'

@@ -14,6 +14,8 @@ export interface FilterInput {
 export interface FilterLookups {
   readonly viewerId: number
   closedStatusIds(): Promise<readonly number[]>
+  /** Members of any of the projects, as far as the asking user may know them. */
+  usersIn(projectIds: readonly number[]): Promise<ReadonlySet<number>>
 }
 
 type Conditions<T extends TableName> = readonly Condition<T>[]
@@ -22,7 +24,7 @@ type Conditions<T extends TableName> = readonly Condition<T>[]
 type CompileFilter<T extends TableName> = (
   values: readonly string[],
   lookups: FilterLookups,
-) => Conditions<T> | string | Promise<Conditions<T>>
+) => Conditions<T> | string | Promise<Conditions<T> | string>
 
 /** A filter is a table: operator -> how it compiles. */
 export type FilterDefinition<T extends TableName> = Readonly<Record<string, CompileFilter<T>>>

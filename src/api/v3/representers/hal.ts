@@ -12,6 +12,14 @@ export interface Link {
 /** An unset reference: the link stays, its href is null, and it has no embedded twin. */
 export const NO_LINK: Link = { href: null }
 
+/** Writing it back keeps the value (reference §8). */
+export const UNDISCLOSED = 'urn:openproject-org:api:v3:undisclosed'
+
+/** There is something, which the viewer may not see. */
+export function undisclosed(what: string): Link {
+  return { href: UNDISCLOSED, title: `Undisclosed - The ${what} is invisible because of lacking permissions.` }
+}
+
 const BASE = '/api/v3'
 
 /** Every path the API puts into a link, relative to the host. */
@@ -40,6 +48,10 @@ export const paths = {
   priorities: `${BASE}/priorities`,
   priority: (id: number) => `${BASE}/priorities/${id}`,
   memberships: `${BASE}/memberships`,
+  membership: (id: number) => `${BASE}/memberships/${id}`,
+  roles: `${BASE}/roles`,
+  role: (id: number) => `${BASE}/roles/${id}`,
+  principals: `${BASE}/principals`,
   relations: `${BASE}/relations`,
 } as const
 

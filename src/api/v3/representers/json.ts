@@ -10,8 +10,14 @@ function variantOf(viewer: Viewer, embed: boolean): string {
   return `${embed ? 'whole' : 'element'} for ${viewer.admin ? 'administrators' : viewer.id}`
 }
 
+/** What a user may see and do is part of what is shown; the sets are new objects when any of it changes. */
+function grantSources({ admin, grants }: Viewer): unknown[] {
+  return admin ? [] : [grants.member, grants.projectAdmin, grants.open]
+}
+
 export function projectJson(memo: JsonMemo, view: ProjectView, viewer: Viewer, embed: boolean): string {
-  return memo.json(view.record, variantOf(viewer, embed), view.ancestors, () => renderProject(view, viewer, embed))
+  const sources = [...grantSources(viewer), ...view.ancestors]
+  return memo.json(view.record, variantOf(viewer, embed), sources, () => renderProject(view, viewer, embed))
 }
 
 function workPackageSources(view: WorkPackageView): unknown[] {
@@ -26,11 +32,12 @@ function workPackageSources(view: WorkPackageView): unknown[] {
 }
 
 export function workPackageJson(memo: JsonMemo, view: WorkPackageView, viewer: Viewer, embed: boolean): string {
-  const sources = workPackageSources(view)
+  const sources = [...grantSources(viewer), ...workPackageSources(view)]
   return memo.json(view.record, variantOf(viewer, embed), sources, () => renderWorkPackage(view, viewer, embed))
 }
 
 export function timeEntryJson(memo: JsonMemo, view: TimeEntryView, viewer: Viewer, embed: boolean): string {
-  const sources = [view.workPackage.record, view.user, view.activity, ...workPackageSources(view.workPackage)]
+  const own = [view.workPackage.record, view.user, view.activity]
+  const sources = [...grantSources(viewer), ...own, ...workPackageSources(view.workPackage)]
   return memo.json(view.record, variantOf(viewer, embed), sources, () => renderTimeEntry(view, viewer, embed))
 }

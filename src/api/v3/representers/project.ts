@@ -1,7 +1,8 @@
 import type { ProjectRecord } from '../../../storage/tables.ts'
 import type { Viewer } from '../../context.ts'
+import { mayContribute, mayManage, sees } from '../../permissions.ts'
 import { dateTime, markdown } from './formats.ts'
-import { filteredPath, NO_LINK, paths, type Hal, type Link } from './hal.ts'
+import { filteredPath, NO_LINK, paths, undisclosed, type Hal, type Link } from './hal.ts'
 
 export const PROJECT_STATUSES: Readonly<Record<string, string>> = {
   not_started: 'Not started',
@@ -48,9 +49,10 @@ function projectEmbedded(view: ProjectView, viewer: Viewer): Hal {
   const parent = view.ancestors.at(-1)
   const code = view.record.statusCode
   return {
-    ...(parent && {
-      parent: renderProject({ record: parent, ancestors: view.ancestors.slice(0, -1) }, viewer, false),
-    }),
+    ...(parent &&
+      sees(viewer, parent.id) && {
+        parent: renderProject({ record: parent, ancestors: view.ancestors.slice(0, -1) }, viewer, false),
+      }),
     ...(code !== null && { status: renderProjectStatus(code) }),
   }
 }
@@ -69,23 +71,29 @@ function projectLinks({ record, ancestors }: ProjectView, viewer: Viewer): Hal {
   const parent = ancestors.at(-1)
   return {
     self: projectLink(record),
-    ...(viewer.admin && {
+    ...(mayContribute(viewer, record.id) && {
       createWorkPackage: { href: `${workspace}/work_packages/form`, method: 'post' },
       createWorkPackageImmediately: { href: `${workspace}/work_packages`, method: 'post' },
     }),
     workPackages: { href: `${workspace}/work_packages` },
     categories: { href: `${workspace}/categories` },
     versions: { href: `${workspace}/versions` },
-    memberships: { href: filteredPath(paths.memberships, 'project', '=', [String(record.id)]) },
+    ...(mayContribute(viewer, record.id) && {
+      memberships: { href: filteredPath(paths.memberships, 'project', '=', [String(record.id)]) },
+    }),
     types: { href: `${workspace}/types` },
-    ...(viewer.admin && {
+    ...(mayManage(viewer, record.id) && {
       update: { href: `${self}/form`, method: 'post' },
       updateImmediately: { href: self, method: 'patch' },
-      delete: { href: self, method: 'delete' },
     }),
+    ...(viewer.admin && { delete: { href: self, method: 'delete' } }),
     schema: { href: paths.workspaceSchema },
     status: record.statusCode === null ? NO_LINK : statusLink(record.statusCode),
-    ancestors: ancestors.map(projectLink),
-    parent: parent ? projectLink(parent) : NO_LINK,
+    ancestors: ancestors.map((one) => (sees(viewer, one.id) ? projectLink(one) : undisclosed('ancestor'))),
+    parent: parent ? parentLink(parent, viewer) : NO_LINK,
   }
+}
+
+function parentLink(parent: ProjectRecord, viewer: Viewer): Link {
+  return sees(viewer, parent.id) ? projectLink(parent) : undisclosed('selected parent')
 }

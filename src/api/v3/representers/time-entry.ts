@@ -1,5 +1,6 @@
 import type { ActivityRecord, TimeEntryRecord, UserRecord } from '../../../storage/tables.ts'
 import type { Viewer } from '../../context.ts'
+import { mayContribute, mayManage } from '../../permissions.ts'
 import { activityLink, renderActivity } from './catalogue.ts'
 import { dateTime, optionalDuration, plain } from './formats.ts'
 import { NO_LINK, paths, type Hal } from './hal.ts'
@@ -44,12 +45,17 @@ function timeEntryEmbedded(view: TimeEntryView, viewer: Viewer): Hal {
   }
 }
 
+/** One's own time as a member; everybody's as a project admin. */
+function mayChange({ record, workPackage: { project } }: TimeEntryView, viewer: Viewer): boolean {
+  return mayManage(viewer, project.id) || (record.userId === viewer.id && mayContribute(viewer, project.id))
+}
+
 function timeEntryLinks(view: TimeEntryView, viewer: Viewer): Hal {
   const self = paths.timeEntry(view.record.id)
   const entity = workPackageLink(view.workPackage.record)
   return {
     self: { href: self },
-    ...(viewer.admin && {
+    ...(mayChange(view, viewer) && {
       updateImmediately: { href: self, method: 'patch' },
       update: { href: `${self}/form`, method: 'post' },
       delete: { href: self, method: 'delete' },

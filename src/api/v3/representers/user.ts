@@ -42,3 +42,36 @@ export function renderUser(user: UserRecord, viewer: Viewer): Hal {
     },
   }
 }
+
+/** A user shown by itself or in a list, with what the viewer may do to it; embedded twins go without. */
+export function renderUserActions(user: UserRecord, viewer: Viewer): Hal {
+  const hal = renderUser(user, viewer)
+  const self = paths.user(user.id)
+  const lock = `${self}/lock`
+  const { status, login } = user
+  const edits = viewer.admin || viewer.id === user.id
+  if (status === 'deleted' || !edits) return hal
+  return {
+    ...hal,
+    _links: {
+      ...(hal['_links'] as Hal),
+      updateImmediately: { href: self, title: `Update ${login}`, method: 'patch' },
+      ...(viewer.admin && {
+        ...(status === 'active' && { lock: { href: lock, title: `Set lock on ${login}`, method: 'post' } }),
+        ...(status === 'locked' && { unlock: { href: lock, title: `Remove lock on ${login}`, method: 'delete' } }),
+        delete: { href: self, title: `Delete ${login}`, method: 'delete' },
+      }),
+    },
+  }
+}
+
+/** The one way there is yet: times in UTC, comments oldest first, no notifications. */
+export function renderPreferences(user: UserRecord): Hal {
+  return {
+    _type: 'UserPreferences',
+    timeZone: 'Etc/UTC',
+    commentSortDescending: false,
+    notifications: [],
+    _links: { self: { href: `${paths.user(user.id)}/preferences` }, user: userLink(user) },
+  }
+}

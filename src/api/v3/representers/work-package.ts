@@ -7,9 +7,10 @@ import type {
   WorkPackageRecord,
 } from '../../../storage/tables.ts'
 import type { Viewer } from '../../context.ts'
+import { mayContribute, sees } from '../../permissions.ts'
 import { priorityLink, renderPriority, renderStatus, renderType, statusLink, typeLink } from './catalogue.ts'
 import { dateTime, duration, markdown, optionalDuration } from './formats.ts'
-import { filteredPath, NO_LINK, paths, type Hal, type Link } from './hal.ts'
+import { filteredPath, NO_LINK, paths, undisclosed, type Hal, type Link } from './hal.ts'
 import { projectLink, renderProject } from './project.ts'
 import { renderUser, userLink } from './user.ts'
 import { daysBetween } from './working-days.ts'
@@ -91,7 +92,8 @@ function workPackageEmbedded(view: WorkPackageView, viewer: Viewer): Hal {
     author: renderUser(view.author, viewer),
     ...(view.responsible && { responsible: renderUser(view.responsible, viewer) }),
     ...(view.assignee && { assignee: renderUser(view.assignee, viewer) }),
-    ...(view.parent && { parent: renderWorkPackage(view.parent, viewer, false) }),
+    ...(view.parent &&
+      sees(viewer, view.parent.record.projectId) && { parent: renderWorkPackage(view.parent, viewer, false) }),
     customActions: [],
   }
 }
@@ -100,11 +102,12 @@ function workPackageLinks(view: WorkPackageView, viewer: Viewer): Hal {
   const { record } = view
   const self = paths.workPackage(record.id)
   const parent = view.ancestors.at(-1)
+  const writable = mayContribute(viewer, record.projectId)
   return {
     self: workPackageLink(record),
-    ...(viewer.admin && { update: { href: `${self}/form`, method: 'post' } }),
+    ...(writable && { update: { href: `${self}/form`, method: 'post' } }),
     schema: { href: paths.workPackageSchema(record.projectId, record.typeId) },
-    ...(viewer.admin && workPackageActions(record, self)),
+    ...(writable && workPackageActions(record, self)),
     timeEntries: { href: filteredPath(paths.timeEntries, 'entity_id', '=', [String(record.id)]) },
     relations: { href: `${self}/relations` },
     attachments: { href: `${self}/attachments` },
@@ -118,11 +121,20 @@ function workPackageLinks(view: WorkPackageView, viewer: Viewer): Hal {
     assignee: view.assignee ? userLink(view.assignee) : NO_LINK,
     version: NO_LINK,
     budget: NO_LINK,
-    parent: parent ? workPackageLink(parent) : NO_LINK,
-    children: view.children.map(workPackageLink),
-    ancestors: view.ancestors.map(workPackageLink),
+    parent: parent ? parentLink(parent, viewer) : NO_LINK,
+    children: visibleLinks(view.children, viewer),
+    ancestors: visibleLinks(view.ancestors, viewer),
     customActions: [],
   }
+}
+
+function parentLink(parent: WorkPackageRecord, viewer: Viewer): Link {
+  return sees(viewer, parent.projectId) ? workPackageLink(parent) : undisclosed('selected parent')
+}
+
+/** Relatives in other projects may be out of sight. */
+function visibleLinks(workPackages: readonly WorkPackageRecord[], viewer: Viewer): Link[] {
+  return workPackages.filter(({ projectId }) => sees(viewer, projectId)).map(workPackageLink)
 }
 
 function workPackageActions(record: WorkPackageRecord, self: string): Hal {

@@ -1,0 +1,112 @@
+import type { Condition, RecordReader } from '../storage/store.ts'
+import type { RecordOf, TableName, UserRecord } from '../storage/tables.ts'
+import type { Grants, Viewer } from './context.ts'
+
+/**
+ * Who may do what (reference §12.2 to §12.7). Administrators may do everything. Everybody else sees the projects they are members
+ * of and the active public ones; members also work in theirs (contribute), project admins run them (manage). Who does not see
+ * a project sees nothing that is in it: it is not there, not counted and not named.
+ *
+ * These answers are of the moment the request came in, which is what reading needs. A write asks again (embedded/authority.ts).
+ */
+
+const NONE: Grants = { member: new Set(), projectAdmin: new Set(), open: new Set() }
+
+/** The user with what it holds. The sets are the store's own: as long as no membership or project changes, the same objects. */
+export async function loadViewer(store: RecordReader, user: UserRecord): Promise<Viewer> {
+  if (user.admin) return { ...user, grants: NONE }
+  const own = { column: 'userId', comparison: '=', value: user.id } as const
+  const [member, projectAdmin, open] = await Promise.all([
+    store.values('memberships', 'projectId', [own]),
+    store.values('memberships', 'projectId', [own, { column: 'isProjectAdmin', comparison: '=', value: true }]),
+    store.values('projects', 'id', [
+      { column: 'public', comparison: '=', value: true },
+      { column: 'active', comparison: '=', value: true },
+    ]),
+  ])
+  return { ...user, grants: { member, projectAdmin, open } }
+}
+
+/** The same user with an administrator's eyes. */
+export function asAdministrator(viewer: Viewer): Viewer {
+  return { ...viewer, admin: true }
+}
+
+export function sees({ admin, grants }: Viewer, projectId: number): boolean {
+  return admin || grants.member.has(projectId) || grants.open.has(projectId)
+}
+
+/** Work packages, comments and time of one's own. */
+export function mayContribute({ admin, grants }: Viewer, projectId: number): boolean {
+  return admin || grants.member.has(projectId)
+}
+
+/** The project itself, its memberships, everybody's time. */
+export function mayManage({ admin, grants }: Viewer, projectId: number): boolean {
+  return admin || grants.projectAdmin.has(projectId)
+}
+
+export function seesSomething({ admin, grants }: Viewer): boolean {
+  return admin || grants.member.size > 0 || grants.open.size > 0
+}
+
+export function mayContributeSomewhere({ admin, grants }: Viewer): boolean {
+  return admin || grants.member.size > 0
+}
+
+/** Narrows a list to what the viewer may see of its table. */
+export type VisibleRows<T extends TableName> = (
+  viewer: Viewer,
+  store: RecordReader,
+) => readonly Condition<T>[] | Promise<readonly Condition<T>[]>
+
+/** Rows of projects the viewer sees, by the column that names the project. None for administrators: they see all. */
+export function inVisibleProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
+  return ({ admin, grants }: Viewer): Condition<T>[] =>
+    admin ? [] : [{ column, comparison: 'in', value: [...new Set([...grants.member, ...grants.open])] }]
+}
+
+/** Rows of projects the viewer works in: their people are no business of visitors. */
+export function inOwnProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
+  return ({ admin, grants }: Viewer): Condition<T>[] =>
+    admin ? [] : [{ column, comparison: 'in', value: [...grants.member] }]
+}
+
+/** Of a list of projects, those the viewer may work in. */
+export function workable(viewer: Viewer): Condition<'projects'>[] {
+  return [...inOwnProjects<'projects'>('id')(viewer), { column: 'active', comparison: '=', value: true }]
+}
+
+/** Of a list of projects, those the viewer runs. */
+export function manageable({ admin, grants }: Viewer): Condition<'projects'>[] {
+  const active = { column: 'active', comparison: '=', value: true } as const
+  return admin ? [active] : [{ column: 'id', comparison: 'in', value: [...grants.projectAdmin] }, active]
+}
+
+/** Whoever fills projects with people must be able to find them. */
+const seesEverybody = ({ admin, grants }: Viewer) => admin || grants.projectAdmin.size > 0
+
+/** Users one shares a project with, and oneself. */
+export const visibleUsers: VisibleRows<'users'> = async (viewer, store) => {
+  if (seesEverybody(viewer)) return []
+  const known = await usersIn(store, viewer, [...viewer.grants.member])
+  return [{ column: 'id', comparison: 'in', value: [viewer.id, ...known] }]
+}
+
+export async function seesUser(store: RecordReader, viewer: Viewer, userId: number): Promise<boolean> {
+  if (viewer.id === userId || seesEverybody(viewer)) return true
+  const projectIds = await store.values('memberships', 'projectId', [
+    { column: 'userId', comparison: '=', value: userId },
+  ])
+  return [...projectIds].some((id) => viewer.grants.member.has(id))
+}
+
+/** The members of any of the projects; of those whose people the viewer may know. */
+export function usersIn(
+  store: RecordReader,
+  viewer: Viewer,
+  projectIds: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const known = projectIds.filter((id) => mayContribute(viewer, id))
+  return store.values('memberships', 'userId', [{ column: 'projectId', comparison: 'in', value: known }])
+}

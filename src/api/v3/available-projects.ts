@@ -1,0 +1,70 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import type { RecordReader } from '../../storage/store.ts'
+import type { ApiContext } from '../context.ts'
+import { manageable, workable } from '../permissions.ts'
+import { findVisibleProject } from './find.ts'
+import { listPage, type ListDefinition } from './list.ts'
+import { PROJECTS } from './projects.ts'
+import { paths } from './representers/hal.ts'
+import { pageQuery, pageSchema, route, sendResult, viewerOf } from './route.ts'
+
+/** The projects something can be put into: those the viewer works in, archived ones left out. */
+const WORKABLE: ListDefinition<'projects'> = { ...PROJECTS, visible: workable }
+/** The projects another can be put under: those the viewer runs. */
+const MANAGEABLE: ListDefinition<'projects'> = { ...PROJECTS, visible: manageable }
+
+const PLACES = [
+  [paths.workPackages, 'Work packages', 'Projects a work package may be put into'],
+  [paths.timeEntries, 'Time entries', 'Projects time may be logged in'],
+] as const
+
+interface Listing {
+  Querystring: Record<string, unknown>
+}
+
+export function availableProjectRoutes(app: FastifyInstance, context: ApiContext): void {
+  const doc = { access: 'user', querystring: pageQuery, answers: { 200: pageSchema } } as const
+  for (const [base, tag, summary] of PLACES) {
+    const path = `${base}/available_projects`
+    const local = path.slice(paths.root.length)
+    app.get<Listing>(local, route({ ...doc, summary, tag, errors: [400] }), async (request, reply) =>
+      sendResult(reply, await listPage(context, viewerOf(request), WORKABLE, { path, query: request.query })),
+    )
+  }
+  parentRoute(app, context)
+}
+
+/** `of`: the project that is to be put under one of them; neither itself nor what lies below it will do. */
+function parentRoute(app: FastifyInstance, context: ApiContext): void {
+  const of = Type.Optional(Type.String({ description: 'The project to be put under one of them: id or identifier.' }))
+  const doc = {
+    summary: 'Projects a project may be put under',
+    tag: 'Projects',
+    access: 'user',
+    errors: [400, 404],
+    querystring: Type.Object({ ...pageQuery.properties, of }),
+    answers: { 200: pageSchema },
+  } as const
+  app.get<Listing>('/projects/available_parent_projects', route(doc), async (request, reply) => {
+    const viewer = viewerOf(request)
+    const { of, ...query } = request.query
+    const place = { path: `${paths.projects}/available_parent_projects`, query }
+    if (typeof of !== 'string') return sendResult(reply, await listPage(context, viewer, MANAGEABLE, place))
+    const project = await findVisibleProject(context.store, viewer, of)
+    if (!project.ok) return sendResult(reply, project)
+    const value = [...(await withAllBelow(context.store, project.value.id))]
+    const within = [{ column: 'id', comparison: 'not in', value }] as const
+    return sendResult(reply, await listPage(context, viewer, MANAGEABLE, { ...place, within, fixed: { of } }))
+  })
+}
+
+async function withAllBelow(store: RecordReader, projectId: number): Promise<Set<number>> {
+  const found = new Set([projectId])
+  for (let level = [projectId]; level.length > 0;) {
+    const children = await store.values('projects', 'id', [{ column: 'parentId', comparison: 'in', value: level }])
+    level = [...children].filter((id) => !found.has(id))
+    for (const id of level) found.add(id)
+  }
+  return found
+}
