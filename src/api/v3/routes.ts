@@ -4,6 +4,7 @@ import { isAcceptedBody, parseJsonBodies } from '../content-type.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
+import { linkToDescription } from '../unreadable.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { configurationRoutes } from './configuration.ts'
 import { projectRoutes } from './projects.ts'
@@ -28,7 +29,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   parseJsonBodies(app)
   app.decorateRequest('viewer', undefined)
   app.addHook('onRequest', (_request, reply, next) => {
-    reply.header('link', '</api/v3/openapi.json>; rel="service-desc"')
+    linkToDescription(reply)
     if (context.snapshots.current.api.enabled) next()
     else sendError(reply, apiError('WebServiceDisabled'))
   })
