@@ -1,13 +1,13 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Mutation } from '../../storage/store.ts'
-import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { ProjectRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findRow } from '../v3/find.ts'
 import { loadWorkPackage } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkReadOnly, violation } from './body.ts'
-import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
 import { checkRecord, readInput, resolveDates, resolveLinks, type WorkPackageInput } from './work-package-input.ts'
 import { changedColumns, failure, write, type WritePlan } from './write.ts'
 
@@ -114,18 +114,15 @@ async function planWorkPackage(
   if (failed) return failed
   // Every reference was found a moment ago: it has been deleted since.
   if (!view) return fail(apiError('UpdateConflict'))
-  const { mutations, moved } = await mutationsOf(context, record, current)
   return ok({
     expect: [
       ...(current ? [workPackageUnchanged(current)] : []),
-      // An entry that has gone to another work package meanwhile must not follow this one.
-      ...moved.map(timeEntryUnchanged),
       projectUnchanged(view.project),
       ...view.projectAncestors.map(projectUnchanged),
       ...view.ancestors.map(workPackageUnchanged),
       ...(view.parent && view.parent.project.id !== view.project.id ? [projectUnchanged(view.parent.project)] : []),
     ],
-    mutations,
+    mutations: mutationsOf(context, record, current),
     event: {
       name: current ? 'work_package:updated' : 'work_package:created',
       key: 'work_package',
@@ -158,32 +155,25 @@ function checkNew(input: WorkPackageInput): ApiError[] {
 }
 
 /** None when nothing changes; otherwise `record` gets its new version and time, and logged time follows into another project. */
-async function mutationsOf(
-  context: ApiContext,
+function mutationsOf(
+  { clock }: ApiContext,
   record: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
-): Promise<{ mutations: Mutation[]; moved: TimeEntryRecord[] }> {
-  if (!current) return { mutations: [{ op: 'insert', table: 'workPackages', row: record }], moved: [] }
-  if (Object.keys(changedColumns(current, record)).length === 0) return { mutations: [], moved: [] }
+): Mutation[] {
+  if (!current) return [{ op: 'insert', table: 'workPackages', row: record }]
+  if (Object.keys(changedColumns(current, record)).length === 0) return []
   record.lockVersion = current.lockVersion + 1
-  record.updatedAt = context.clock.now()
-  const update = {
-    op: 'update',
-    table: 'workPackages',
-    id: record.id,
-    changes: changedColumns(current, record),
-  } as const
-  const moved = record.projectId === current.projectId ? [] : await entriesOf(context, record)
-  return { mutations: [update, ...moved.map((entry) => moveTo(record.projectId, entry))], moved }
+  record.updatedAt = clock.now()
+  const changes = changedColumns(current, record)
+  const update = { op: 'update', table: 'workPackages', id: record.id, changes } as const
+  return record.projectId === current.projectId ? [update] : [update, moveTime(record)]
 }
 
-const MOVED_MAX = 10_000
-
-async function entriesOf({ store }: ApiContext, record: WorkPackageRecord): Promise<TimeEntryRecord[]> {
-  const where = [{ column: 'workPackageId', comparison: '=', value: record.id }] as const
-  return (await store.list('timeEntries', { where, orderBy: [], limit: MOVED_MAX, offset: 0 })).rows
-}
-
-function moveTo(projectId: number, { id, revision }: TimeEntryRecord): Mutation {
-  return { op: 'update', table: 'timeEntries', id, changes: { projectId, revision: revision + 1 } }
+/**
+ * Takes the time logged on a work package into its project, in the writer's own transaction: all that is logged on it by then,
+ * however much. What is being logged just now is planned again, since it expects the work package as it was.
+ */
+function moveTime({ id, projectId }: WorkPackageRecord): Mutation {
+  const all = { op: 'update all', table: 'timeEntries', column: 'workPackageId', value: id } as const
+  return { ...all, changes: { projectId }, raise: 'revision' }
 }
