@@ -5,66 +5,33 @@ import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import type { ApiError } from '../errors.ts'
 import { findProject } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
-import { PROJECT_STATUSES, renderProject } from '../v3/representers/project.ts'
-import { boolean, checkReadOnly, checkText, formattable, parseProperties, readBody } from './body.ts'
-import { reference, text, violation, type Parsed, type RequestBody } from './body.ts'
+import { renderProject, type ProjectView } from '../v3/representers/project.ts'
+import { violation } from './body.ts'
+import { allErrors, failed, planOf, type Draft } from './draft.ts'
 import { projectUnchanged } from './expectations.ts'
-import { changedColumns, failure, write, type WritePlan } from './write.ts'
+import { checkFixed, checkShape, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './fields.ts'
+import { checkNesting } from './nesting.ts'
+import { PROJECT_KIND } from './project-kind.ts'
+import { changedColumns, write, type WritePlan } from './write.ts'
 
-const NAME_MAX = 255
-const IDENTIFIER_MAX = 100
-const DEPTH_MAX = 50
+const IDENTIFIER_MAX = PROJECT_KIND.fields.identifier.maxLength
 /** Not digits alone: those are ids. */
 const IDENTIFIER = /^(?!\d+$)[a-z0-9_-]+$/
 /** Segments that are routes of their own. */
 const RESERVED: readonly string[] = ['new', 'menu', 'queries', 'schema', 'form', 'available_parent_projects']
-const READ_ONLY = ['id', 'createdAt', 'updatedAt'] as const
+const NESTING = { name: 'Subproject of', itself: 'the project itself or one of its subprojects' }
 
-const FIELDS = {
-  name: text,
-  identifier: text,
-  description: formattable,
-  statusExplanation: formattable,
-  active: boolean,
-  public: boolean,
-}
-const LINKS = { parent: reference('projects', 'workspaces'), status: reference('project_statuses') }
-
-interface Input {
-  readonly body: RequestBody
-  readonly fields: Parsed<typeof FIELDS>
-  readonly links: Parsed<typeof LINKS>
-  readonly errors: readonly ApiError[]
-}
-
-function readInput(raw: unknown): Result<Input, ApiError> {
-  const body = readBody(raw)
-  if (!body.ok) return body
-  const errors: ApiError[] = []
-  const fields = parseProperties(body.value.fields, FIELDS, errors)
-  return ok({ body: body.value, fields, links: parseProperties(body.value.links, LINKS, errors), errors })
-}
+type ProjectInput = Input<typeof PROJECT_KIND>
 
 export async function createProject(
   context: ApiContext,
   viewer: Viewer,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
+  const input = readInput(PROJECT_KIND, raw)
   if (!input.ok) return input
-  const now = context.clock.now()
-  const blank: ProjectRecord = {
-    ...{
-      id: context.store.allocateId('projects'),
-      identifier: '',
-      name: '',
-      description: '',
-      active: true,
-      public: false,
-    },
-    ...{ statusCode: null, statusExplanation: '', parentId: null, revision: 0, createdAt: now, updatedAt: now },
-  }
-  return write(context, viewer, () => planProject(context, input.value, blank, undefined))
+  const blank = newProject(context, context.store.allocateId('projects'))
+  return write(context, viewer, async () => planOf(await draftProject(context, input.value, blank, undefined)))
 }
 
 export async function updateProject(
@@ -73,49 +40,74 @@ export async function updateProject(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
+  return write(context, viewer, async () => planOf(await draftProjectUpdate(context, id, raw)))
+}
+
+/** A project to be created, for a form: it has no id. */
+export async function draftNewProject(
+  context: ApiContext,
+  raw: unknown,
+): Promise<Result<Draft<ProjectRecord>, ApiError>> {
+  const input = readInput(PROJECT_KIND, raw)
+  return input.ok ? draftProject(context, input.value, newProject(context, NO_ID), undefined) : input
+}
+
+export async function draftProjectUpdate(
+  context: ApiContext,
+  id: string,
+  raw: unknown,
+): Promise<Result<Draft<ProjectRecord>, ApiError>> {
+  const input = readInput(PROJECT_KIND, raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
-    const found = await findProject(context.store, id)
-    return found.ok ? planProject(context, input.value, found.value, found.value) : found
-  })
+  const found = await findProject(context.store, id)
+  return found.ok ? draftProject(context, input.value, found.value, found.value) : found
+}
+
+function newProject({ clock }: ApiContext, id: number): ProjectRecord {
+  const now = clock.now()
+  return {
+    ...{ id, identifier: '', name: '', description: '', active: true, public: false, parentId: null },
+    ...{ statusCode: null, statusExplanation: '', revision: 0, createdAt: now, updatedAt: now },
+  }
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new project. */
-async function planProject(
+async function draftProject(
   context: ApiContext,
-  input: Input,
+  input: ProjectInput,
   base: ProjectRecord,
   current: ProjectRecord | undefined,
-): Promise<Result<WritePlan, ApiError>> {
+): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const { store } = context
-  const errors = [...input.errors]
-  const record = { ...base, ...input.fields, ...(await resolveLinks(store, input.links, errors)) }
-  if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record.name, record.id)
-  errors.push(
-    ...checkReadOnly(
-      input.body,
-      READ_ONLY,
-      current && (() => renderProject({ record: current, ancestors: [] }, ADMIN, false)),
-    ),
-  )
-  errors.push(...(await checkProject(store, record)))
+  const read = [...input.errors]
+  const linked = await resolveLinks(store, PROJECT_KIND, input.links, read)
+  const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_KIND, input.fields), ...linked }
+  if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record)
   const view = await loadProject(store, record)
-  errors.push(...checkParent(record, view.ancestors))
-  const failed = failure(errors)
-  if (failed) return failed
+  const wrong = failed(
+    allErrors(read, [
+      ...checkFixed(PROJECT_KIND, input.body, current),
+      ...checkWords(record),
+      ...(await checkIdentifier(store, record)),
+      ...(await checkNesting(store, 'projects', { record, current, ancestors: view.ancestors }, NESTING)),
+    ]),
+  )
+  return ok({ record, current, outcome: wrong ?? ok(() => planProject(context, view, current)) })
+}
 
-  return ok({
+function planProject(context: ApiContext, view: ProjectView, current: ProjectRecord | undefined): WritePlan {
+  const { record, ancestors } = view
+  return {
     expect: [
       ...(current ? [projectUnchanged(current)] : []),
       { kind: 'absent', table: 'projects', column: 'identifier', value: record.identifier, exceptId: record.id },
-      ...view.ancestors.map(projectUnchanged),
+      ...ancestors.map(projectUnchanged),
     ],
     mutations: mutationsOf(context, record, current),
     event: { name: current ? 'project:updated' : 'project:created', key: 'project', project: record },
     projects: [String(record.id), record.identifier, ...(current ? [current.identifier] : [])],
     render: (viewer) => renderProject(view, viewer, true),
-  })
+  }
 }
 
 /** None when nothing changes; otherwise `record` gets its new revision and time. */
@@ -127,50 +119,26 @@ function mutationsOf({ clock }: ApiContext, record: ProjectRecord, current: Proj
   return [{ op: 'update', table: 'projects', id: record.id, changes: changedColumns(current, record) }]
 }
 
-/** Comparing read-only values needs no viewer's rights: only scalars are looked at. */
-const ADMIN = { id: 0, admin: true } as Viewer
-
-async function resolveLinks(
-  store: ApiStore,
-  links: Input['links'],
-  errors: ApiError[],
-): Promise<Partial<Pick<ProjectRecord, 'parentId' | 'statusCode'>>> {
-  const resolved: Partial<Pick<ProjectRecord, 'parentId' | 'statusCode'>> = {}
-  if (links.status !== undefined) {
-    if (links.status === null || Object.hasOwn(PROJECT_STATUSES, links.status)) resolved.statusCode = links.status
-    else errors.push(violation('status', 'Status is not set to one of the allowed values.'))
-  }
-  if (links.parent === null) resolved.parentId = null
-  else if (links.parent !== undefined) {
-    const parent = await findProject(store, links.parent)
-    if (parent.ok) resolved.parentId = parent.value.id
-    else errors.push(violation('parent', 'Subproject of does not exist.'))
-  }
-  return resolved
+/** Without a name there is nothing to make an identifier of: one complaint is enough. */
+function checkWords(record: ProjectRecord): ApiError[] {
+  const errors = checkShape(PROJECT_KIND, record)
+  const nameless = record.identifier === '' && record.name.trim() === ''
+  return nameless ? errors.filter((error) => error.details?.['attribute'] !== 'identifier') : errors
 }
 
-async function checkProject(store: ApiStore, record: ProjectRecord): Promise<ApiError[]> {
-  const errors = checkText('name', 'Name', record.name, NAME_MAX)
-  // Without a name there is nothing to make an identifier of: one complaint is enough.
-  if (record.identifier === '' && errors.length > 0) return errors
-  errors.push(...checkText('identifier', 'Identifier', record.identifier, IDENTIFIER_MAX))
-  if (record.identifier !== '' && (!IDENTIFIER.test(record.identifier) || RESERVED.includes(record.identifier))) {
+async function checkIdentifier(store: ApiStore, { id, identifier }: ProjectRecord): Promise<ApiError[]> {
+  if (identifier === '') return []
+  const errors: ApiError[] = []
+  if (!IDENTIFIER.test(identifier) || RESERVED.includes(identifier)) {
     errors.push(violation('identifier', 'Identifier is invalid.'))
   }
-  const holder = record.identifier === '' ? undefined : await store.find('projects', 'identifier', record.identifier)
-  if (holder && holder.id !== record.id) errors.push(violation('identifier', 'Identifier has already been taken.'))
+  const holder = await store.find('projects', 'identifier', identifier)
+  if (holder && holder.id !== id) errors.push(violation('identifier', 'Identifier has already been taken.'))
   return errors
 }
 
-function checkParent(record: ProjectRecord, ancestors: readonly ProjectRecord[]): ApiError[] {
-  if (ancestors.some((ancestor) => ancestor.id === record.id)) {
-    return [violation('parent', 'Subproject of must not be the project itself or one of its subprojects.')]
-  }
-  return ancestors.length > DEPTH_MAX ? [violation('parent', 'Subproject of is nested too deeply.')] : []
-}
-
 /** From the name: `System admin guide` -> `system-admin-guide`, with a number if that is taken. */
-async function freeIdentifier(store: ApiStore, name: string, id: number): Promise<string> {
+async function freeIdentifier(store: ApiStore, { id, name }: ProjectRecord): Promise<string> {
   const slug = name
     .normalize('NFKD')
     .toLowerCase()
@@ -178,7 +146,9 @@ async function freeIdentifier(store: ApiStore, name: string, id: number): Promis
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, IDENTIFIER_MAX - 20)
-  if (slug === '') return name.trim() === '' ? '' : `project-${id}`
+  // A form has no id yet, and takes one only where the identifier it proposes needs a number of its own.
+  const number = () => (id === NO_ID ? store.allocateId('projects') : id)
+  if (slug === '') return name.trim() === '' ? '' : `project-${number()}`
   const usable = /^\d+$/.test(slug) || RESERVED.includes(slug) ? `project-${slug}` : slug
-  return (await store.find('projects', 'identifier', usable)) ? `${usable}-${id}` : usable
+  return (await store.find('projects', 'identifier', usable)) ? `${usable}-${number()}` : usable
 }

@@ -1,0 +1,157 @@
+import { ok, type Result } from '../../base/result.ts'
+import type { ApiStore } from '../context.ts'
+import type { ApiError } from '../errors.ts'
+import type { Hal, Link } from '../v3/representers/hal.ts'
+import { readBody, readOnly, violation, type Parse, type RequestBody } from './body.ts'
+
+/**
+ * The properties of a kind of resource, told once in a table: what a request may set and how it is read, the rules of blankness
+ * and length, the payloads of forms, the schemas and the bodies in the OpenAPI document all derive from it.
+ */
+export interface Kind<R> {
+  readonly fields: Readonly<Record<string, Field<R>>>
+  readonly links: Readonly<Record<string, LinkField<R>>>
+}
+
+interface Described {
+  readonly type: string
+  /** For people, as messages and schemas say it. */
+  readonly name: string
+  readonly required?: boolean
+  readonly hasDefault?: boolean
+  /** Only work packages of such a type have it. */
+  readonly only?: 'milestones' | 'others'
+  /** The heading clients show it under. */
+  readonly group?: string
+}
+
+/** A value at the top of a representation. Without `read` it is read-only. */
+export interface Field<R, V = unknown> extends Described {
+  readonly read?: Parse<V>
+  /** The column that takes what was read as it is. */
+  readonly column?: keyof R & string
+  readonly show?: (record: R) => unknown
+  readonly minLength?: number
+  readonly maxLength?: number
+  /** Read-only, and never another one: a different value in a request is a mistake. What others change may come back as it was. */
+  readonly fixed?: boolean
+  /** Read-only, but needed to write: part of the payload that changes a resource. */
+  readonly guard?: boolean
+}
+
+/** A reference under `_links`. Without `target` it is read-only. */
+export interface LinkField<R> extends Described {
+  readonly target?: Target
+  /** The column that takes what `target` finds. */
+  readonly column?: keyof R & string
+  readonly missing?: string
+  readonly allowed?: Allowed
+  /** Read, but never shown: another name of a link, or one that only repeats what follows from the others. */
+  readonly hidden?: boolean
+}
+
+export interface Target {
+  readonly read: Parse<string | null>
+  /** What the column holds for the last segment of an href; undefined when there is nothing such. */
+  find(store: ApiStore, segment: string): Promise<number | string | undefined>
+  link(store: ApiStore, value: number | string): Promise<Link>
+}
+
+/** What a client may choose from: all of it, or where to look. */
+export type Allowed = { readonly list: (store: ApiStore) => Promise<readonly Hal[]> } | { readonly href: string }
+
+/** Stands for a reference that is not set yet, where the column cannot be null. */
+export const NO_ID = 0
+
+/** A request body, read by the table of its kind. */
+export interface Input<K extends Kind<never>> {
+  readonly body: RequestBody
+  readonly fields: { [N in keyof K['fields']]?: K['fields'][N] extends { read: Parse<infer V> } ? V : never }
+  readonly links: { [N in keyof K['links']]?: K['links'][N] extends { target: Target } ? string | null : never }
+  readonly errors: readonly ApiError[]
+}
+
+/** Reads the properties that are present; everything wrong is collected. Unknown ones are ignored. `given`: links that no body can change. */
+export function readInput<K extends Kind<never>>(
+  kind: K,
+  raw: unknown,
+  given: Readonly<Record<string, Link>> = {},
+): Result<Input<K>, ApiError> {
+  const body = readBody(raw)
+  if (!body.ok) return body
+  const errors: ApiError[] = []
+  const fields = readPresent(body.value.fields, kind.fields, ({ read }) => read, errors)
+  const links = readPresent({ ...body.value.links, ...given }, kind.links, ({ target }) => target?.read, errors)
+  return ok({ body: body.value, fields: fields as Input<K>['fields'], links: links as Input<K>['links'], errors })
+}
+
+function readPresent<F>(
+  source: Readonly<Record<string, unknown>>,
+  table: Readonly<Record<string, F>>,
+  parseOf: (field: F) => Parse<unknown> | undefined,
+  errors: ApiError[],
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  for (const name of Object.keys(source)) {
+    const parse = Object.hasOwn(table, name) ? parseOf(table[name] as F) : undefined
+    const parsed = parse?.(source[name], name)
+    if (parsed?.ok) values[name] = parsed.value
+    else if (parsed) errors.push(parsed.error)
+  }
+  return values
+}
+
+/** The columns that what was read sets outright. */
+export function columnsOf<R>(kind: Kind<R>, fields: Readonly<Record<string, unknown>>): Partial<R> {
+  const columns: Partial<R> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    const column = kind.fields[name]?.column
+    if (column !== undefined) columns[column] = value as R[typeof column]
+  }
+  return columns
+}
+
+/** The columns the links set; what does not exist is an error. */
+export async function resolveLinks<R>(
+  store: ApiStore,
+  kind: Kind<R>,
+  links: Readonly<Record<string, string | null | undefined>>,
+  errors: ApiError[],
+): Promise<Partial<R>> {
+  const resolved: Partial<R> = {}
+  for (const [name, segment] of Object.entries(links)) {
+    const link = kind.links[name]
+    if (link?.target === undefined || link.column === undefined || segment === undefined) continue
+    const value = segment === null ? null : await link.target.find(store, segment)
+    if (value === undefined) errors.push(violation(name, link.missing ?? `${link.name} does not exist.`))
+    else if (value === null && link.required) errors.push(violation(name, `${link.name} can't be blank.`))
+    else resolved[link.column] = value as R[typeof link.column]
+  }
+  return resolved
+}
+
+/** What is required and missing, and what is too long, in the words clients know. */
+export function checkShape<R>(kind: Kind<R>, record: R): ApiError[] {
+  const errors: ApiError[] = []
+  for (const [name, { column, required, ...link }] of Object.entries(kind.links)) {
+    const blank = required && column !== undefined && record[column] === NO_ID
+    if (blank) errors.push(violation(name, `${link.name} can't be blank.`))
+  }
+  for (const [name, { column, required, maxLength, ...field }] of Object.entries(kind.fields)) {
+    const value = column === undefined ? undefined : record[column]
+    if (typeof value !== 'string') continue
+    if (required && value.trim() === '') errors.push(violation(name, `${field.name} can't be blank.`))
+    else if (maxLength !== undefined && value.length > maxLength) {
+      errors.push(violation(name, `${field.name} is too long (maximum is ${maxLength} characters).`))
+    }
+  }
+  return errors
+}
+
+/** `current` is the resource as it stands, undefined for one to be created. */
+export function checkFixed<R>(kind: Kind<R>, body: RequestBody, current: R | undefined): ApiError[] {
+  return Object.entries(kind.fields)
+    .filter(([name, { fixed }]) => fixed && body.fields[name] !== undefined && body.fields[name] !== null)
+    .filter(([name, { show }]) => current === undefined || show?.(current) !== body.fields[name])
+    .map(([name]) => readOnly(name))
+}
