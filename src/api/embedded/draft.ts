@@ -14,6 +14,20 @@ export interface Draft<R> {
 /** Something found a moment ago has been deleted since: whoever gets this drafts again. */
 export const VANISHED: ApiError = apiError('UpdateConflict')
 
+/** Drafts again while it helps, so often. */
+const TRIES_MAX = 5
+
+/** For a form, which commits nothing and so meets no other conflict. */
+export async function settled<R>(
+  draft: () => Promise<Result<Draft<R>, ApiError>>,
+): Promise<Result<Draft<R>, ApiError>> {
+  for (let attempt = 1; attempt < TRIES_MAX; attempt += 1) {
+    const drafted = await draft()
+    if (drafted.ok || drafted.error !== VANISHED) return drafted
+  }
+  return draft()
+}
+
 /** What a write makes of a draft. */
 export function planOf<R>(drafted: Result<Draft<R>, ApiError>): Result<WritePlan, ApiError> {
   if (!drafted.ok) return drafted

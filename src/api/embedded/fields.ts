@@ -46,8 +46,8 @@ export interface LinkField<R> extends Described {
   readonly column?: keyof R & string
   readonly missing?: string
   readonly allowed?: Allowed
-  /** Read, but never shown: another name of a link, or one that only repeats what follows from the others. */
-  readonly hidden?: boolean
+  /** alias: another name of a link. consequence: follows from the others, so a request may only repeat it. Neither is in payloads. */
+  readonly role?: 'alias' | 'consequence'
 }
 
 export interface Target {

@@ -33,12 +33,12 @@ export const TIME_ENTRY_KIND = {
     updatedAt: { type: 'DateTime', name: 'Updated on' },
   },
   links: {
-    project: { type: 'Project', name: 'Project', target: PROJECT, hidden: true },
+    project: { type: 'Project', name: 'Project', target: PROJECT, role: 'consequence' },
     entity: {
       ...{ type: 'WorkPackage', name: 'Logged for', required: true, target: WORK_PACKAGE, column: 'workPackageId' },
       allowed: { href: paths.workPackages },
     },
-    workPackage: { type: 'WorkPackage', name: 'Logged for', target: WORK_PACKAGE, hidden: true },
+    workPackage: { type: 'WorkPackage', name: 'Logged for', target: WORK_PACKAGE, role: 'alias' },
     user: {
       ...{ type: 'User', name: 'User', required: true, hasDefault: true, target: USER, column: 'userId' },
       allowed: { href: paths.users },

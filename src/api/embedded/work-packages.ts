@@ -45,7 +45,7 @@ export async function draftNewWorkPackage(
   context: ApiContext,
   viewer: Viewer,
   raw: unknown,
-  { within, id = NO_ID }: { within: ProjectRecord | undefined; id?: number },
+  { within, id = NO_ID }: { within?: ProjectRecord | undefined; id?: number } = {},
 ): Drafted {
   const input = readInput(WORK_PACKAGE_KIND, raw, within && { project: { href: paths.project(within.id) } })
   if (!input.ok) return input

@@ -7,8 +7,10 @@ import { specRoutes } from '../spec.ts'
 import { linkToDescription } from '../unreadable.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { configurationRoutes } from './configuration.ts'
+import { formRoutes } from './forms.ts'
 import { projectRoutes } from './projects.ts'
 import { rootRoutes } from './root.ts'
+import { schemaRoutes } from './schemas.ts'
 import { timeEntryRoutes } from './time-entries.ts'
 import { userRoutes } from './users.ts'
 import { workPackageRoutes } from './work-packages.ts'
@@ -45,6 +47,8 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   projectRoutes(app, context)
   workPackageRoutes(app, context)
   timeEntryRoutes(app, context)
+  formRoutes(app, context)
+  schemaRoutes(app, context)
   userRoutes(app, context)
   catalogueRoutes(app, context, TYPES)
   catalogueRoutes(app, context, STATUSES)

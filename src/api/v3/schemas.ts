@@ -1,0 +1,115 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { WorkPackageRecord } from '../../storage/tables.ts'
+import type { ApiContext, ApiStore } from '../context.ts'
+import { PROJECT_KIND } from '../embedded/project-kind.ts'
+import { TIME_ENTRY_KIND } from '../embedded/time-entry-kind.ts'
+import { apiError, sendError, type ApiError } from '../errors.ts'
+import { sendTagged } from './etag.ts'
+import { readRow } from './find.ts'
+import { parseFilters } from './query/filters.ts'
+import { filteredPath, paths } from './representers/hal.ts'
+import { renderSchema, workPackageSchemaText } from './representers/schema.ts'
+import { halSchema, idParams, route, sendHal, wholeSchema } from './route.ts'
+
+const tag = 'Schemas'
+const answers = { 200: halSchema('Schema') }
+
+/** More than any page has resources of different schemas. */
+const SCHEMAS_MAX = 1_000
+
+const schemasQuery = Type.Object({
+  filters: Type.Optional(Type.String({ description: 'JSON: [{"id": {"operator": "=", "values": ["1-2", "1-3"]}}].' })),
+})
+
+/** The schemas by themselves tell no allowed values: those are in the forms. */
+export function schemaRoutes(app: FastifyInstance, context: ApiContext): void {
+  const kinds = [
+    ['/projects/schema', PROJECT_KIND, 'What projects consist of'],
+    ['/workspaces/schema', PROJECT_KIND, 'What projects consist of'],
+    ['/time_entries/schema', TIME_ENTRY_KIND, 'What time entries consist of'],
+  ] as const
+  for (const [path, kind, summary] of kinds) {
+    const text = JSON.stringify(renderSchema<never>(kind, paths.root + path))
+    app.get(path, route({ summary, tag, answers }), (request, reply) => sendTagged(request, reply, text))
+  }
+  workPackageSchemaRoutes(app, context)
+}
+
+function workPackageSchemaRoutes(app: FastifyInstance, { store }: ApiContext): void {
+  const one = { summary: 'What work packages of a project and a type consist of', tag, params: idParams, errors: [404] }
+  app.get<{ Params: { id: string } }>(
+    '/work_packages/schemas/:id',
+    route({ ...one, answers }),
+    async (request, reply) => {
+      const text = await schemaText(store, request.params.id)
+      return text === undefined ? sendError(reply, apiError('NotFound')) : sendTagged(request, reply, text)
+    },
+  )
+  const some = { summary: 'What work packages of some projects and types consist of', tag, errors: [400] }
+  app.get<{ Querystring: Record<string, unknown> }>(
+    '/work_packages/schemas',
+    route({ ...some, querystring: schemasQuery, answers: { 200: wholeSchema } }),
+    async (request, reply) => {
+      const ids = schemaIds(request.query['filters'])
+      if (!ids.ok) return sendError(reply, ids.error)
+      const texts = await Promise.all(ids.value.map((id) => schemaText(store, id)))
+      return sendHal(
+        reply,
+        200,
+        renderSchemas(
+          ids.value,
+          texts.filter((text) => text !== undefined),
+        ),
+      )
+    },
+  )
+}
+
+/** The schema `{project}-{type}`; undefined when one of them is not there. */
+async function schemaText(store: ApiStore, id: string): Promise<string | undefined> {
+  const [project = '', type = '', ...more] = id.split('-')
+  const found = await Promise.all([readRow(store, 'projects', project), readRow(store, 'types', type)])
+  return found[0] && found[1] && more.length === 0 ? workPackageSchemaText(found[0].id, found[1]) : undefined
+}
+
+function schemaIds(filters: unknown): Result<string[], ApiError> {
+  const inputs = parseFilters(filters)
+  if (!inputs.ok) return inputs
+  const [input, ...more] = inputs.value
+  const ids = new Set(input?.values)
+  const understood = input?.name === 'id' && input.operator === '=' && more.length === 0 && ids.size <= SCHEMAS_MAX
+  if (understood) return ok([...ids])
+  const message = `Schemas are asked for by one filter "id" with the operator "=" and at most ${SCHEMAS_MAX} values.`
+  return fail(apiError('InvalidQuery', message))
+}
+
+function schemasPath(ids: readonly string[]): string {
+  return filteredPath(`${paths.workPackages}/schemas`, 'id', '=', ids)
+}
+
+function renderSchemas(ids: readonly string[], texts: readonly string[]): string {
+  const { length } = texts
+  const links = JSON.stringify({ self: { href: schemasPath(ids) } })
+  return `{"_type":"Collection","total":${length},"count":${length},"_embedded":{"elements":[${texts.join(',')}]},"_links":${links}}`
+}
+
+/** The ids of the schemas of the given work packages, each once. */
+function schemaIdsOf(rows: readonly WorkPackageRecord[]): string[] {
+  return [...new Set(rows.map(({ projectId, typeId }) => `${projectId}-${typeId}`))]
+}
+
+/** As JSON, for the list that shows these work packages. */
+export async function embeddedSchemas(store: ApiStore, rows: readonly WorkPackageRecord[]): Promise<string> {
+  const ids = schemaIdsOf(rows)
+  const texts = await Promise.all(ids.map((id) => schemaText(store, id)))
+  return renderSchemas(
+    ids,
+    texts.filter((text) => text !== undefined),
+  )
+}
+
+export function schemasLink(rows: readonly WorkPackageRecord[]): { href: string } {
+  return { href: schemasPath(schemaIdsOf(rows)) }
+}
