@@ -75,10 +75,10 @@ export const minutes: Parse<number | null> = (value, name) => {
   return parsed === undefined ? formatError(name, 'PT1H30M (ISO 8601 duration)', value) : ok(parsed)
 }
 
-/** Whole days of an ISO 8601 duration. */
+/** Whole days of an ISO 8601 duration; seven digits hold the years 0001 to 9999. */
 export const days: Parse<number | null> = (value, name) => {
   if (value === null) return ok(null)
-  const match = typeof value === 'string' ? /^P(\d{1,6})D$/.exec(value) : null
+  const match = typeof value === 'string' ? /^P(\d{1,7})D$/.exec(value) : null
   return match ? ok(Number(match[1])) : formatError(name, 'P5D (whole days)', value)
 }
 

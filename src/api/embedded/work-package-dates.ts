@@ -9,8 +9,6 @@ import type { WORK_PACKAGE_KIND } from './work-package-kind.ts'
 export type WorkPackageInput = Input<typeof WORK_PACKAGE_KIND>
 type Dates = Pick<WorkPackageInput['fields'], 'startDate' | 'dueDate' | 'date' | 'duration'>
 
-const DAYS_MAX = 100_000
-
 /** Works out start, due and duration: of the three, two make the third; a milestone has one date. Sets both columns of `record`. */
 export async function resolveDates(
   store: ApiStore,
@@ -36,7 +34,7 @@ export async function resolveDates(
 
 function applyDuration(duration: number, given: Dates, record: WorkPackageRecord, errors: ApiError[]): void {
   const everyDay = record.ignoreNonWorkingDays
-  if (duration < 1 || duration > DAYS_MAX) errors.push(violation('duration', 'Duration must be at least one day.'))
+  if (duration < 1) errors.push(violation('duration', 'Duration must be at least one day.'))
   else if (given.startDate && given.dueDate) {
     const actual = daysBetween(given.startDate, given.dueDate, everyDay)
     if (actual !== duration) errors.push(violation('duration', 'Duration does not match the specified dates.'))
