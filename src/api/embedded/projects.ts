@@ -9,26 +9,26 @@ import { renderProject, type ProjectView } from '../v3/representers/project.ts'
 import { violation } from './body.ts'
 import { allErrors, failed, planOf, type Draft } from './draft.ts'
 import { projectUnchanged } from './expectations.ts'
-import { checkFixed, checkShape, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './fields.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './shape.ts'
 import { checkNesting } from './nesting.ts'
-import { PROJECT_KIND } from './project-kind.ts'
+import { PROJECT_SHAPE } from './project-shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
 
-const IDENTIFIER_MAX = PROJECT_KIND.fields.identifier.maxLength
+const IDENTIFIER_MAX = PROJECT_SHAPE.fields.identifier.maxLength
 /** Not digits alone: those are ids. */
 const IDENTIFIER = /^(?!\d+$)[a-z0-9_-]+$/
 /** Segments that are routes of their own. */
 const RESERVED: readonly string[] = ['new', 'menu', 'queries', 'schema', 'form', 'available_parent_projects']
 const NESTING = { name: 'Subproject of', itself: 'the project itself or one of its subprojects' }
 
-type ProjectInput = Input<typeof PROJECT_KIND>
+type ProjectInput = Input<typeof PROJECT_SHAPE>
 
 export async function createProject(
   context: ApiContext,
   viewer: Viewer,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(PROJECT_KIND, raw)
+  const input = readInput(PROJECT_SHAPE, raw)
   if (!input.ok) return input
   const blank = newProject(context, context.store.allocateId('projects'))
   return write(context, viewer, async () => planOf(await draftProject(context, input.value, blank, undefined)))
@@ -48,7 +48,7 @@ export async function draftNewProject(
   context: ApiContext,
   raw: unknown,
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
-  const input = readInput(PROJECT_KIND, raw)
+  const input = readInput(PROJECT_SHAPE, raw)
   return input.ok ? draftProject(context, input.value, newProject(context, NO_ID), undefined) : input
 }
 
@@ -57,7 +57,7 @@ export async function draftProjectUpdate(
   id: string,
   raw: unknown,
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
-  const input = readInput(PROJECT_KIND, raw)
+  const input = readInput(PROJECT_SHAPE, raw)
   if (!input.ok) return input
   const found = await findProject(context.store, id)
   return found.ok ? draftProject(context, input.value, found.value, found.value) : found
@@ -80,13 +80,13 @@ async function draftProject(
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks(store, PROJECT_KIND, input.links, read)
-  const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_KIND, input.fields), ...linked }
+  const linked = await resolveLinks(store, PROJECT_SHAPE, input.links, read)
+  const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_SHAPE, input.fields), ...linked }
   if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record)
   const view = await loadProject(store, record)
   const wrong = failed(
     allErrors(read, [
-      ...checkFixed(PROJECT_KIND, input.body, current),
+      ...checkFixed(PROJECT_SHAPE, input.body, current),
       ...checkWords(record),
       ...(await checkIdentifier(store, record)),
       ...(await checkNesting(store, 'projects', { record, current, ancestors: view.ancestors }, NESTING)),
@@ -121,7 +121,7 @@ function mutationsOf({ clock }: ApiContext, record: ProjectRecord, current: Proj
 
 /** Without a name there is nothing to make an identifier of: one complaint is enough. */
 function checkWords(record: ProjectRecord): ApiError[] {
-  const errors = checkShape(PROJECT_KIND, record)
+  const errors = checkLimits(PROJECT_SHAPE, record)
   const nameless = record.identifier === '' && record.name.trim() === ''
   return nameless ? errors.filter((error) => error.details?.['attribute'] !== 'identifier') : errors
 }

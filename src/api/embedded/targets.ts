@@ -6,7 +6,7 @@ import { PROJECT_STATUSES, projectLink, renderProjectStatus, projectStatusLink }
 import { userLink } from '../v3/representers/user.ts'
 import { workPackageLink } from '../v3/representers/work-package.ts'
 import { reference } from './body.ts'
-import type { Allowed, Target } from './fields.ts'
+import type { Allowed, Target } from './shape.ts'
 
 /** What the links of requests may lead to. */
 

@@ -9,12 +9,12 @@ import { renderTimeEntry, type TimeEntryView } from '../v3/representers/time-ent
 import { violation } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
-import { checkFixed, checkShape, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './fields.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './shape.ts'
 import { spentChanges } from './spent-time.ts'
-import { TIME_ENTRY_KIND } from './time-entry-kind.ts'
+import { TIME_ENTRY_SHAPE } from './time-entry-shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
 
-type TimeEntryInput = Input<typeof TIME_ENTRY_KIND>
+type TimeEntryInput = Input<typeof TIME_ENTRY_SHAPE>
 type Drafted = Promise<Result<Draft<TimeEntryRecord>, ApiError>>
 
 export async function createTimeEntry(
@@ -37,7 +37,7 @@ export async function updateTimeEntry(
 
 /** For a form, a new time entry needs no id. */
 export async function draftNewTimeEntry(context: ApiContext, viewer: Viewer, raw: unknown, id = NO_ID): Drafted {
-  const input = readInput(TIME_ENTRY_KIND, raw)
+  const input = readInput(TIME_ENTRY_SHAPE, raw)
   if (!input.ok) return input
   const now = context.clock.now()
   const blank: TimeEntryRecord = {
@@ -48,7 +48,7 @@ export async function draftNewTimeEntry(context: ApiContext, viewer: Viewer, raw
 }
 
 export async function draftTimeEntryUpdate(context: ApiContext, id: string, raw: unknown): Drafted {
-  const input = readInput(TIME_ENTRY_KIND, raw)
+  const input = readInput(TIME_ENTRY_SHAPE, raw)
   if (!input.ok) return input
   const found = await findRow(context.store, 'timeEntries', id)
   return found.ok ? draftTimeEntry(context, input.value, found.value, found.value) : found
@@ -63,11 +63,11 @@ async function draftTimeEntry(
 ): Drafted {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks(store, TIME_ENTRY_KIND, { ...input.links, ...entityOf(input) }, read)
-  const record: TimeEntryRecord = { ...base, ...columnsOf(TIME_ENTRY_KIND, input.fields), ...linked }
+  const linked = await resolveLinks(store, TIME_ENTRY_SHAPE, { ...input.links, ...entityOf(input) }, read)
+  const record: TimeEntryRecord = { ...base, ...columnsOf(TIME_ENTRY_SHAPE, input.fields), ...linked }
   const judged = [
-    ...checkFixed(TIME_ENTRY_KIND, input.body, current),
-    ...checkShape(TIME_ENTRY_KIND, record),
+    ...checkFixed(TIME_ENTRY_SHAPE, input.body, current),
+    ...checkLimits(TIME_ENTRY_SHAPE, record),
     ...checkHours(record),
     ...(await checkOngoing(store, record)),
   ]

@@ -3,10 +3,10 @@ import type { ApiStore } from '../context.ts'
 import type { ApiError } from '../errors.ts'
 import { dateAfter, daysBetween } from '../v3/representers/working-days.ts'
 import { outOfRange, violation } from './body.ts'
-import type { Input } from './fields.ts'
-import type { WORK_PACKAGE_KIND } from './work-package-kind.ts'
+import type { Input } from './shape.ts'
+import type { WORK_PACKAGE_SHAPE } from './work-package-shape.ts'
 
-export type WorkPackageInput = Input<typeof WORK_PACKAGE_KIND>
+export type WorkPackageInput = Input<typeof WORK_PACKAGE_SHAPE>
 type Dates = Pick<WorkPackageInput['fields'], 'startDate' | 'dueDate' | 'date' | 'duration'>
 
 /** Works out start, due and duration: of the three, two make the third; a milestone has one date. Sets both columns of `record`. */

@@ -10,10 +10,10 @@ import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work
 import { violation } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
-import { checkFixed, checkShape, columnsOf, NO_ID, readInput, resolveLinks } from './fields.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks } from './shape.ts'
 import { checkNesting } from './nesting.ts'
 import { resolveDates, type WorkPackageInput } from './work-package-dates.ts'
-import { WORK_PACKAGE_KIND } from './work-package-kind.ts'
+import { WORK_PACKAGE_SHAPE } from './work-package-shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
 
 const NESTING = { name: 'Parent', itself: 'the work package itself or one of its children' }
@@ -47,7 +47,7 @@ export async function draftNewWorkPackage(
   raw: unknown,
   { within, id = NO_ID }: { within?: ProjectRecord | undefined; id?: number } = {},
 ): Drafted {
-  const input = readInput(WORK_PACKAGE_KIND, raw, within && { project: { href: paths.project(within.id) } })
+  const input = readInput(WORK_PACKAGE_SHAPE, raw, within && { project: { href: paths.project(within.id) } })
   if (!input.ok) return input
   return draftWorkPackage(context, input.value, await newWorkPackage(context, viewer, id), undefined)
 }
@@ -57,7 +57,7 @@ export async function draftNewWorkPackage(
  * without a body: it asks what can be changed.
  */
 export async function draftWorkPackageUpdate(context: ApiContext, id: string, raw: unknown): Drafted {
-  const input = readInput(WORK_PACKAGE_KIND, raw)
+  const input = readInput(WORK_PACKAGE_SHAPE, raw)
   if (!input.ok) return input
   const found = await findRow(context.store, 'workPackages', id)
   if (!found.ok) return found
@@ -114,11 +114,11 @@ async function draftWorkPackage(
 ): Drafted {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks(store, WORK_PACKAGE_KIND, input.links, read)
-  const record: WorkPackageRecord = { ...base, ...columnsOf(WORK_PACKAGE_KIND, input.fields), ...linked }
+  const linked = await resolveLinks(store, WORK_PACKAGE_SHAPE, input.links, read)
+  const record: WorkPackageRecord = { ...base, ...columnsOf(WORK_PACKAGE_SHAPE, input.fields), ...linked }
   const judged: ApiError[] = []
   await resolveDates(store, input.fields, record, judged)
-  judged.push(...checkFixed(WORK_PACKAGE_KIND, input.body, current), ...checkShape(WORK_PACKAGE_KIND, record))
+  judged.push(...checkFixed(WORK_PACKAGE_SHAPE, input.body, current), ...checkLimits(WORK_PACKAGE_SHAPE, record))
   const wrong = failed(allErrors(read, [...judged, ...checkPercentage(record)]))
   if (wrong) return ok({ record, current, outcome: wrong })
   const view = await loadWorkPackage(store, record, { isNew: !current })

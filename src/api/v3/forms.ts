@@ -4,12 +4,12 @@ import { ok, type Result } from '../../base/result.ts'
 import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore } from '../context.ts'
 import { settled, type Draft } from '../embedded/draft.ts'
-import { PROJECT_KIND } from '../embedded/project-kind.ts'
+import { PROJECT_SHAPE } from '../embedded/project-shape.ts'
 import { draftNewProject, draftProjectUpdate } from '../embedded/projects.ts'
 import { draftNewTimeEntry, draftTimeEntryUpdate } from '../embedded/time-entries.ts'
-import { TIME_ENTRY_KIND } from '../embedded/time-entry-kind.ts'
-import { NO_ID } from '../embedded/fields.ts'
-import { WORK_PACKAGE_KIND } from '../embedded/work-package-kind.ts'
+import { TIME_ENTRY_SHAPE } from '../embedded/time-entry-shape.ts'
+import { NO_ID } from '../embedded/shape.ts'
+import { WORK_PACKAGE_SHAPE } from '../embedded/work-package-shape.ts'
 import { draftNewWorkPackage, draftWorkPackageUpdate } from '../embedded/work-packages.ts'
 import type { ApiError } from '../errors.ts'
 import { findProject } from './find.ts'
@@ -65,9 +65,9 @@ export function formRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function projectForms(app: FastifyInstance, context: ApiContext): void {
-  const doc = { tag: 'Projects', body: bodySchemaOf<ProjectRecord>(PROJECT_KIND) }
+  const doc = { tag: 'Projects', body: bodySchemaOf<ProjectRecord>(PROJECT_SHAPE) }
   const place = (path: string, href: string, method: 'post' | 'patch'): Omit<FormView<ProjectRecord>, 'draft'> => ({
-    ...{ kind: PROJECT_KIND, self: `${path}/form`, commit: { href, method }, schema: paths.workspaceSchema },
+    ...{ shape: PROJECT_SHAPE, self: `${path}/form`, commit: { href, method }, schema: paths.workspaceSchema },
   })
   formRoute<ProjectRecord>(app, context, {
     ...{ ...doc, path: '/projects/form', summary: 'Try the creation of a project' },
@@ -85,7 +85,7 @@ function projectForms(app: FastifyInstance, context: ApiContext): void {
 }
 
 function workPackageForms(app: FastifyInstance, context: ApiContext): void {
-  const doc = { tag: 'Work packages', body: bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_KIND) }
+  const doc = { tag: 'Work packages', body: bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE) }
   formRoute<WorkPackageRecord>(app, context, {
     ...{ ...doc, path: '/work_packages/form', summary: 'Try the creation of a work package' },
     draft: (request) => draftNewWorkPackage(context, viewerOf(request), request.body),
@@ -127,16 +127,16 @@ async function newWorkPackagePlace(store: ApiStore, record: WorkPackageRecord, h
 async function workPackagePlace(store: ApiStore, { projectId, typeId }: WorkPackageRecord) {
   const type = await store.get('types', typeId)
   return {
-    kind: WORK_PACKAGE_KIND,
+    shape: WORK_PACKAGE_SHAPE,
     schema: projectId === NO_ID ? null : paths.workPackageSchema(projectId, typeId),
     milestone: type?.isMilestone ?? false,
   }
 }
 
 function timeEntryForms(app: FastifyInstance, context: ApiContext): void {
-  const doc = { tag: 'Time entries', body: bodySchemaOf<TimeEntryRecord>(TIME_ENTRY_KIND) }
+  const doc = { tag: 'Time entries', body: bodySchemaOf<TimeEntryRecord>(TIME_ENTRY_SHAPE) }
   const place = (href: string, method: 'post' | 'patch'): Omit<FormView<TimeEntryRecord>, 'draft'> => ({
-    ...{ kind: TIME_ENTRY_KIND, self: `${href}/form`, commit: { href, method }, schema: paths.timeEntrySchema },
+    ...{ shape: TIME_ENTRY_SHAPE, self: `${href}/form`, commit: { href, method }, schema: paths.timeEntrySchema },
   })
   formRoute<TimeEntryRecord>(app, context, {
     ...{ ...doc, path: '/time_entries/form', summary: 'Try to log time' },

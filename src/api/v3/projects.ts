@@ -4,7 +4,7 @@ import { fail, ok } from '../../base/result.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteProject } from '../embedded/delete.ts'
-import { PROJECT_KIND } from '../embedded/project-kind.ts'
+import { PROJECT_SHAPE } from '../embedded/project-shape.ts'
 import { createProject, updateProject } from '../embedded/projects.ts'
 import { apiError } from '../errors.ts'
 import { listCatalogue, TYPES } from './catalogue.ts'
@@ -22,7 +22,7 @@ import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from '
 
 const tag = 'Projects'
 const schema = halSchema('Project', { id: Type.Integer(), identifier: Type.String(), name: Type.String() })
-const body = bodySchemaOf<ProjectRecord>(PROJECT_KIND)
+const body = bodySchemaOf<ProjectRecord>(PROJECT_SHAPE)
 
 const PROJECTS: ListDefinition<'projects'> = {
   table: 'projects',

@@ -3,8 +3,8 @@ import { Type } from 'typebox'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore } from '../context.ts'
-import { PROJECT_KIND } from '../embedded/project-kind.ts'
-import { TIME_ENTRY_KIND } from '../embedded/time-entry-kind.ts'
+import { PROJECT_SHAPE } from '../embedded/project-shape.ts'
+import { TIME_ENTRY_SHAPE } from '../embedded/time-entry-shape.ts'
 import { apiError, sendError, type ApiError } from '../errors.ts'
 import { sendTagged } from './etag.ts'
 import { readRow } from './find.ts'
@@ -14,7 +14,7 @@ import { renderSchema, workPackageSchemaText } from './representers/schema.ts'
 import { halSchema, idParams, route, sendHal, wholeSchema } from './route.ts'
 
 const tag = 'Schemas'
-const answers = { 200: halSchema('Schema') }
+const answers = { 200: halSchema('Schema'), 304: null }
 
 /** More than any page has resources of different schemas. */
 const SCHEMAS_MAX = 1_000
@@ -25,13 +25,13 @@ const schemasQuery = Type.Object({
 
 /** The schemas by themselves tell no allowed values: those are in the forms. */
 export function schemaRoutes(app: FastifyInstance, context: ApiContext): void {
-  const kinds = [
-    ['/projects/schema', PROJECT_KIND, 'What projects consist of'],
-    ['/workspaces/schema', PROJECT_KIND, 'What projects consist of'],
-    ['/time_entries/schema', TIME_ENTRY_KIND, 'What time entries consist of'],
+  const shapes = [
+    ['/projects/schema', PROJECT_SHAPE, 'What projects consist of'],
+    ['/workspaces/schema', PROJECT_SHAPE, 'What projects consist of'],
+    ['/time_entries/schema', TIME_ENTRY_SHAPE, 'What time entries consist of'],
   ] as const
-  for (const [path, kind, summary] of kinds) {
-    const text = JSON.stringify(renderSchema<never>(kind, paths.root + path))
+  for (const [path, shape, summary] of shapes) {
+    const text = JSON.stringify(renderSchema<never>(shape, paths.root + path))
     app.get(path, route({ summary, tag, answers }), (request, reply) => sendTagged(request, reply, text))
   }
   workPackageSchemaRoutes(app, context)

@@ -5,7 +5,7 @@ import type { TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteTimeEntry } from '../embedded/delete.ts'
 import { createTimeEntry, updateTimeEntry } from '../embedded/time-entries.ts'
-import { TIME_ENTRY_KIND } from '../embedded/time-entry-kind.ts'
+import { TIME_ENTRY_SHAPE } from '../embedded/time-entry-shape.ts'
 import { apiError } from '../errors.ts'
 import { findRow } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
@@ -19,7 +19,7 @@ import { route, sendDeleted, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Time entries'
 const schema = halSchema('TimeEntry', { id: Type.Integer(), hours: nullableText, spentOn: Type.String() })
-const body = bodySchemaOf<TimeEntryRecord>(TIME_ENTRY_KIND)
+const body = bodySchemaOf<TimeEntryRecord>(TIME_ENTRY_SHAPE)
 
 const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
   table: 'timeEntries',

@@ -4,7 +4,7 @@ import { fail, ok } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteWorkPackage } from '../embedded/delete.ts'
-import { WORK_PACKAGE_KIND } from '../embedded/work-package-kind.ts'
+import { WORK_PACKAGE_SHAPE } from '../embedded/work-package-shape.ts'
 import { createWorkPackage, updateWorkPackage } from '../embedded/work-packages.ts'
 import { apiError } from '../errors.ts'
 import { findProject, findRow } from './find.ts'
@@ -22,7 +22,7 @@ import { embeddedSchemas, schemasLink } from './schemas.ts'
 
 const tag = 'Work packages'
 const schema = halSchema('WorkPackage', { id: Type.Integer(), lockVersion: Type.Integer(), subject: Type.String() })
-const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_KIND)
+const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE)
 
 const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   table: 'workPackages',

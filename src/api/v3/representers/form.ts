@@ -1,12 +1,12 @@
 import type { ApiStore } from '../../context.ts'
 import type { Draft } from '../../embedded/draft.ts'
-import { NO_ID, type Kind } from '../../embedded/fields.ts'
+import { NO_ID, type Shape } from '../../embedded/shape.ts'
 import { combineErrors, renderError, type ApiError } from '../../errors.ts'
 import { NO_LINK, type Hal, type Link } from './hal.ts'
 import { isPartOf, renderSchema, type Choices } from './schema.ts'
 
 export interface FormView<R> {
-  readonly kind: Kind<R>
+  readonly shape: Shape<R>
   readonly draft: Draft<R>
   readonly self: string
   /** Where the payload goes, once nothing is wrong with it. */
@@ -18,14 +18,14 @@ export interface FormView<R> {
 
 /** A form (reference §12.5): the resource as it would be, what may be set to what, and what is wrong. Nothing is saved. */
 export async function renderForm<R>(store: ApiStore, view: FormView<R>): Promise<Hal> {
-  const { kind, draft, milestone = false } = view
+  const { shape, draft, milestone = false } = view
   const { outcome } = draft
   const self: Link = { href: view.self, method: 'post' }
   return {
     _type: 'Form',
     _embedded: {
-      payload: await renderPayload(store, kind, draft, milestone),
-      schema: renderSchema(kind, view.schema, { milestone, choices: await choicesOf(store, kind) }),
+      payload: await renderPayload(store, shape, draft, milestone),
+      schema: renderSchema(shape, view.schema, { milestone, choices: await choicesOf(store, shape) }),
       validationErrors: outcome.ok ? {} : byProperty(outcome.error),
     },
     _links: { self, validate: self, ...(outcome.ok && { commit: view.commit }) },
@@ -34,17 +34,17 @@ export async function renderForm<R>(store: ApiStore, view: FormView<R>): Promise
 
 async function renderPayload<R>(
   store: ApiStore,
-  kind: Kind<R>,
+  shape: Shape<R>,
   { record, current }: Draft<R>,
   milestone: boolean,
 ): Promise<Hal> {
   const payload: Hal = {}
-  for (const [name, field] of Object.entries(kind.fields)) {
+  for (const [name, field] of Object.entries(shape.fields)) {
     const needed = field.read ?? (field.guard && current)
     if (needed && field.show && isPartOf(field, milestone)) payload[name] = field.show(record)
   }
   const links: Record<string, Link> = {}
-  for (const [name, { target, column, role }] of Object.entries(kind.links)) {
+  for (const [name, { target, column, role }] of Object.entries(shape.links)) {
     if (!target || column === undefined || role !== undefined) continue
     const value = record[column] as number | string | null
     links[name] = value === null || value === NO_ID ? NO_LINK : await target.link(store, value)
@@ -52,9 +52,9 @@ async function renderPayload<R>(
   return { ...payload, _links: links }
 }
 
-async function choicesOf<R>(store: ApiStore, kind: Kind<R>): Promise<Choices> {
+async function choicesOf<R>(store: ApiStore, shape: Shape<R>): Promise<Choices> {
   const choices: Record<string, readonly Hal[] | string> = {}
-  for (const [name, { allowed }] of Object.entries(kind.links)) {
+  for (const [name, { allowed }] of Object.entries(shape.links)) {
     if (allowed) choices[name] = 'href' in allowed ? allowed.href : await allowed.list(store)
   }
   return choices

@@ -1,11 +1,11 @@
 import { Type, type TSchema } from 'typebox'
-import type { Field, Kind, LinkField } from '../../embedded/fields.ts'
+import type { Field, Shape, LinkField } from '../../embedded/shape.ts'
 import type { WorkPackageRecord } from '../../../storage/tables.ts'
-import { WORK_PACKAGE_KIND } from '../../embedded/work-package-kind.ts'
-import { bodySchema, formattableSchema, nullableText } from '../route.ts'
+import { WORK_PACKAGE_SHAPE } from '../../embedded/work-package-shape.ts'
+import { bodySchema, formattableSchema } from '../route.ts'
 import { paths, type Hal } from './hal.ts'
 
-/** Schemas (reference §12.5): what a resource consists of and what of it can be written, from the table of its kind. */
+/** Schemas (reference §12.5): what a resource consists of and what of it can be written, from its shape. */
 
 /** What may be chosen for a link: resources, or where they are listed. */
 export type Choices = Readonly<Record<string, readonly Hal[] | string>>
@@ -16,18 +16,18 @@ export interface SchemaOptions {
   readonly choices?: Choices
 }
 
-export function renderSchema<R>(kind: Kind<R>, self: string | null, options: SchemaOptions = {}): Hal {
-  return { ...schemaBody(kind, options), _links: { self: { href: self } } }
+export function renderSchema<R>(shape: Shape<R>, self: string | null, options: SchemaOptions = {}): Hal {
+  return { ...schemaBody(shape, options), _links: { self: { href: self } } }
 }
 
-function schemaBody<R>(kind: Kind<R>, { milestone = false, choices = {} }: SchemaOptions): Hal {
-  const groups = attributeGroups(kind, milestone)
+function schemaBody<R>(shape: Shape<R>, { milestone = false, choices = {} }: SchemaOptions): Hal {
+  const groups = attributeGroups(shape, milestone)
   return {
     _type: 'Schema',
     _dependencies: [],
     ...(groups.length > 0 && { _attributeGroups: groups }),
-    ...renderAll(kind.fields, milestone, renderField),
-    ...renderAll(kind.links, milestone, (link, name) =>
+    ...renderAll(shape.fields, milestone, renderField),
+    ...renderAll(shape.links, milestone, (link, name) =>
       link.role === 'alias' ? undefined : renderLink(link, choices[name]),
     ),
   }
@@ -76,9 +76,9 @@ function renderChoices(choices: Choices[string]): Hal {
   return { _embedded: { allowedValues: choices }, _links: { allowedValues: links } }
 }
 
-function attributeGroups<R>(kind: Kind<R>, milestone: boolean): Hal[] {
+function attributeGroups<R>(shape: Shape<R>, milestone: boolean): Hal[] {
   const groups = new Map<string, string[]>()
-  for (const [name, field] of [...Object.entries(kind.fields), ...Object.entries(kind.links)]) {
+  for (const [name, field] of [...Object.entries(shape.fields), ...Object.entries(shape.links)]) {
     if (field.group === undefined || !isPartOf(field, milestone)) continue
     groups.set(field.group, [...(groups.get(field.group) ?? []), name])
   }
@@ -87,7 +87,7 @@ function attributeGroups<R>(kind: Kind<R>, milestone: boolean): Hal[] {
 
 /** All schemas of work packages differ in two ways only, so their texts are made once: lists carry them on every page. */
 const WORK_PACKAGE_SCHEMAS = [false, true].map((milestone) =>
-  JSON.stringify(schemaBody<WorkPackageRecord>(WORK_PACKAGE_KIND, { milestone })).slice(0, -1),
+  JSON.stringify(schemaBody<WorkPackageRecord>(WORK_PACKAGE_SHAPE, { milestone })).slice(0, -1),
 )
 
 export function workPackageSchemaText(projectId: number, type: { id: number; isMilestone: boolean }): string {
@@ -96,9 +96,9 @@ export function workPackageSchemaText(projectId: number, type: { id: number; isM
 }
 
 /** What a request may set, for the OpenAPI document. */
-export function bodySchemaOf<R>(kind: Kind<R>): TSchema {
-  const fields = Object.entries(kind.fields).filter(([, { read, guard }]) => read || guard)
-  const links = Object.entries(kind.links).filter(([, { target }]) => target)
+export function bodySchemaOf<R>(shape: Shape<R>): TSchema {
+  const fields = Object.entries(shape.fields).filter(([, { read, guard }]) => read || guard)
+  const links = Object.entries(shape.links).filter(([, { target }]) => target)
   return bodySchema(
     Object.fromEntries(fields.map(([name, field]) => [name, fieldSchema(field)])),
     links.map(([name]) => name),
@@ -111,5 +111,7 @@ function fieldSchema<R>({ type, minLength, maxLength, guard }: Field<R>): TSchem
   if (type === 'Formattable') return formattableSchema
   if (type === 'Boolean') return Type.Boolean()
   if (type === 'Integer') return Type.Union([Type.Integer(), Type.Null()])
-  return type === 'String' ? Type.String(bounds) : nullableText
+  if (type === 'String') return Type.String(bounds)
+  const value = type === 'Date' ? Type.String({ format: 'date' }) : Type.String({ description: 'ISO 8601: PT1H30M.' })
+  return Type.Union([value, Type.Null()])
 }

@@ -5,10 +5,10 @@ import type { Hal, Link } from '../v3/representers/hal.ts'
 import { readBody, readOnly, violation, type Parse, type RequestBody } from './body.ts'
 
 /**
- * The properties of a kind of resource, told once in a table: what a request may set and how it is read, the rules of blankness
- * and length, the payloads of forms, the schemas and the bodies in the OpenAPI document all derive from it.
+ * What a resource consists of, told once in a table: what a request may set and how it is read, the rules of blankness and length,
+ * the payloads of forms, the schemas and the bodies in the OpenAPI document all derive from it.
  */
-export interface Kind<R> {
+export interface Shape<R> {
   readonly fields: Readonly<Record<string, Field<R>>>
   readonly links: Readonly<Record<string, LinkField<R>>>
 }
@@ -63,26 +63,26 @@ export type Allowed = { readonly list: (store: ApiStore) => Promise<readonly Hal
 /** Stands for a reference that is not set yet, where the column cannot be null. */
 export const NO_ID = 0
 
-/** A request body, read by the table of its kind. */
-export interface Input<K extends Kind<never>> {
+/** A request body, read by the shape of what it is about. */
+export interface Input<S extends Shape<never>> {
   readonly body: RequestBody
-  readonly fields: { [N in keyof K['fields']]?: K['fields'][N] extends { read: Parse<infer V> } ? V : never }
-  readonly links: { [N in keyof K['links']]?: K['links'][N] extends { target: Target } ? string | null : never }
+  readonly fields: { [N in keyof S['fields']]?: S['fields'][N] extends { read: Parse<infer V> } ? V : never }
+  readonly links: { [N in keyof S['links']]?: S['links'][N] extends { target: Target } ? string | null : never }
   readonly errors: readonly ApiError[]
 }
 
 /** Reads the properties that are present; everything wrong is collected. Unknown ones are ignored. `given`: links that no body can change. */
-export function readInput<K extends Kind<never>>(
-  kind: K,
+export function readInput<S extends Shape<never>>(
+  shape: S,
   raw: unknown,
   given: Readonly<Record<string, Link>> = {},
-): Result<Input<K>, ApiError> {
+): Result<Input<S>, ApiError> {
   const body = readBody(raw)
   if (!body.ok) return body
   const errors: ApiError[] = []
-  const fields = readPresent(body.value.fields, kind.fields, ({ read }) => read, errors)
-  const links = readPresent({ ...body.value.links, ...given }, kind.links, ({ target }) => target?.read, errors)
-  return ok({ body: body.value, fields: fields as Input<K>['fields'], links: links as Input<K>['links'], errors })
+  const fields = readPresent(body.value.fields, shape.fields, ({ read }) => read, errors)
+  const links = readPresent({ ...body.value.links, ...given }, shape.links, ({ target }) => target?.read, errors)
+  return ok({ body: body.value, fields: fields as Input<S>['fields'], links: links as Input<S>['links'], errors })
 }
 
 function readPresent<F>(
@@ -102,10 +102,10 @@ function readPresent<F>(
 }
 
 /** The columns that what was read sets outright. */
-export function columnsOf<R>(kind: Kind<R>, fields: Readonly<Record<string, unknown>>): Partial<R> {
+export function columnsOf<R>(shape: Shape<R>, fields: Readonly<Record<string, unknown>>): Partial<R> {
   const columns: Partial<R> = {}
   for (const [name, value] of Object.entries(fields)) {
-    const column = kind.fields[name]?.column
+    const column = shape.fields[name]?.column
     if (column !== undefined) columns[column] = value as R[typeof column]
   }
   return columns
@@ -114,13 +114,13 @@ export function columnsOf<R>(kind: Kind<R>, fields: Readonly<Record<string, unkn
 /** The columns the links set; what does not exist is an error. */
 export async function resolveLinks<R>(
   store: ApiStore,
-  kind: Kind<R>,
+  shape: Shape<R>,
   links: Readonly<Record<string, string | null | undefined>>,
   errors: ApiError[],
 ): Promise<Partial<R>> {
   const resolved: Partial<R> = {}
   for (const [name, segment] of Object.entries(links)) {
-    const link = kind.links[name]
+    const link = shape.links[name]
     if (link?.target === undefined || link.column === undefined || segment === undefined) continue
     const value = segment === null ? null : await link.target.find(store, segment)
     if (value === undefined) errors.push(violation(name, link.missing ?? `${link.name} does not exist.`))
@@ -131,27 +131,29 @@ export async function resolveLinks<R>(
 }
 
 /** What is required and missing, and what is too long, in the words clients know. */
-export function checkShape<R>(kind: Kind<R>, record: R): ApiError[] {
+export function checkLimits<R>(shape: Shape<R>, record: R): ApiError[] {
   const errors: ApiError[] = []
-  for (const [name, { column, required, ...link }] of Object.entries(kind.links)) {
-    const blank = required && column !== undefined && record[column] === NO_ID
+  for (const [name, link] of Object.entries(shape.links)) {
+    const blank = link.required && link.column !== undefined && record[link.column] === NO_ID
     if (blank) errors.push(violation(name, `${link.name} can't be blank.`))
   }
-  for (const [name, { column, required, maxLength, ...field }] of Object.entries(kind.fields)) {
-    const value = column === undefined ? undefined : record[column]
+  for (const [name, field] of Object.entries(shape.fields)) {
+    const value = field.column === undefined ? undefined : record[field.column]
     if (typeof value !== 'string') continue
-    if (required && value.trim() === '') errors.push(violation(name, `${field.name} can't be blank.`))
-    else if (maxLength !== undefined && value.length > maxLength) {
-      errors.push(violation(name, `${field.name} is too long (maximum is ${maxLength} characters).`))
+    if (field.required && value.trim() === '') errors.push(violation(name, `${field.name} can't be blank.`))
+    else if (field.maxLength !== undefined && value.length > field.maxLength) {
+      errors.push(violation(name, `${field.name} is too long (maximum is ${field.maxLength} characters).`))
     }
   }
   return errors
 }
 
 /** `current` is the resource as it stands, undefined for one to be created. */
-export function checkFixed<R>(kind: Kind<R>, body: RequestBody, current: R | undefined): ApiError[] {
-  return Object.entries(kind.fields)
-    .filter(([name, { fixed }]) => fixed && body.fields[name] !== undefined && body.fields[name] !== null)
-    .filter(([name, { show }]) => current === undefined || show?.(current) !== body.fields[name])
-    .map(([name]) => readOnly(name))
+export function checkFixed<R>(shape: Shape<R>, { fields }: RequestBody, current: R | undefined): ApiError[] {
+  const errors: ApiError[] = []
+  for (const [name, { fixed, show }] of Object.entries(shape.fields)) {
+    if (!fixed || fields[name] === undefined || fields[name] === null) continue
+    if (current === undefined || show?.(current) !== fields[name]) errors.push(readOnly(name))
+  }
+  return errors
 }

@@ -2,13 +2,13 @@ import type { ProjectRecord } from '../../storage/tables.ts'
 import { dateTime, markdown } from '../v3/representers/formats.ts'
 import { filteredPath, paths } from '../v3/representers/hal.ts'
 import { boolean, formattable, text } from './body.ts'
-import type { Kind } from './fields.ts'
+import type { Shape } from './shape.ts'
 import { anyProjectStatus, PROJECT, PROJECT_STATUS } from './targets.ts'
 
 const ACTIVE_PROJECTS = filteredPath(paths.projects, 'active', '=', ['t'])
 
-/** What a project consists of: see `Kind`. */
-export const PROJECT_KIND = {
+/** What a project consists of: see `Shape`. */
+export const PROJECT_SHAPE = {
   fields: {
     id: { type: 'Integer', name: 'ID', fixed: true, show: ({ id }) => id },
     identifier: {
@@ -54,4 +54,4 @@ export const PROJECT_KIND = {
       ...{ missing: 'Status is not set to one of the allowed values.', allowed: anyProjectStatus },
     },
   },
-} as const satisfies Kind<ProjectRecord>
+} as const satisfies Shape<ProjectRecord>

@@ -4,15 +4,15 @@ import { dateTime, markdown, optionalDuration } from '../v3/representers/formats
 import { filteredPath, paths } from '../v3/representers/hal.ts'
 import { workPackageDuration } from '../v3/representers/work-package.ts'
 import { boolean, date, days, formattable, integer, minutes, text } from './body.ts'
-import type { Kind } from './fields.ts'
+import type { Shape } from './shape.ts'
 import { anyOf, catalogueTarget, PROJECT, USER, WORK_PACKAGE } from './targets.ts'
 
 const PEOPLE = { href: paths.users }
 const DETAILS = 'Details'
 const ESTIMATES = 'Estimates and progress'
 
-/** What a work package consists of: see `Kind`. Its dates are worked out together (`resolveDates`), so they name no column. */
-export const WORK_PACKAGE_KIND = {
+/** What a work package consists of: see `Shape`. Its dates are worked out together (`resolveDates`), so they name no column. */
+export const WORK_PACKAGE_SHAPE = {
   fields: {
     lockVersion: {
       ...{ type: 'Integer', name: 'Lock version', required: true, guard: true },
@@ -116,4 +116,4 @@ export const WORK_PACKAGE_KIND = {
     version: { type: 'Version', name: 'Version' },
     budget: { type: 'Budget', name: 'Budget' },
   },
-} as const satisfies Kind<WorkPackageRecord>
+} as const satisfies Shape<WorkPackageRecord>

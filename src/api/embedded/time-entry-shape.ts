@@ -3,11 +3,11 @@ import { ACTIVITIES } from '../v3/catalogue.ts'
 import { dateTime, optionalDuration, plain } from '../v3/representers/formats.ts'
 import { paths } from '../v3/representers/hal.ts'
 import { boolean, formattable, minutes, requiredDate } from './body.ts'
-import type { Kind } from './fields.ts'
+import type { Shape } from './shape.ts'
 import { anyOf, catalogueTarget, PROJECT, USER, WORK_PACKAGE } from './targets.ts'
 
-/** What a time entry consists of: see `Kind`. Its project follows from the work package, whose older name is `workPackage`. */
-export const TIME_ENTRY_KIND = {
+/** What a time entry consists of: see `Shape`. Its project follows from the work package, whose older name is `workPackage`. */
+export const TIME_ENTRY_SHAPE = {
   fields: {
     id: { type: 'Integer', name: 'ID', fixed: true, show: ({ id }) => id },
     ongoing: {
@@ -48,4 +48,4 @@ export const TIME_ENTRY_KIND = {
       ...{ missing: 'Activity is not set to one of the allowed values.', allowed: anyOf(ACTIVITIES) },
     },
   },
-} as const satisfies Kind<TimeEntryRecord>
+} as const satisfies Shape<TimeEntryRecord>
