@@ -47,7 +47,7 @@ export const PROJECT_SHAPE = {
   links: {
     parent: {
       ...{ type: 'Project', name: 'Subproject of', target: PROJECT, column: 'parentId' },
-      allowed: { href: ACTIVE_PROJECTS },
+      allowed: { href: () => ACTIVE_PROJECTS },
     },
     status: {
       ...{ type: 'ProjectStatus', name: 'Status', target: PROJECT_STATUS, column: 'statusCode' },

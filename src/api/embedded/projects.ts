@@ -31,7 +31,7 @@ export async function createProject(
   const input = readInput(PROJECT_SHAPE, raw)
   if (!input.ok) return input
   const blank = newProject(context, context.store.allocateId('projects'))
-  return write(context, viewer, async () => planOf(await draftProject(context, input.value, blank, undefined)))
+  return write(context, viewer, async () => planOf(await draftProject(context, viewer, input.value, blank, undefined)))
 }
 
 export async function updateProject(
@@ -40,27 +40,29 @@ export async function updateProject(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftProjectUpdate(context, id, raw)))
+  return write(context, viewer, async () => planOf(await draftProjectUpdate(context, viewer, id, raw)))
 }
 
 /** A project to be created, for a form: it has no id. */
 export async function draftNewProject(
   context: ApiContext,
+  viewer: Viewer,
   raw: unknown,
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const input = readInput(PROJECT_SHAPE, raw)
-  return input.ok ? draftProject(context, input.value, newProject(context, NO_ID), undefined) : input
+  return input.ok ? draftProject(context, viewer, input.value, newProject(context, NO_ID), undefined) : input
 }
 
 export async function draftProjectUpdate(
   context: ApiContext,
+  viewer: Viewer,
   id: string,
   raw: unknown,
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const input = readInput(PROJECT_SHAPE, raw)
   if (!input.ok) return input
   const found = await findProject(context.store, id)
-  return found.ok ? draftProject(context, input.value, found.value, found.value) : found
+  return found.ok ? draftProject(context, viewer, input.value, found.value, found.value) : found
 }
 
 function newProject({ clock }: ApiContext, id: number): ProjectRecord {
@@ -74,13 +76,14 @@ function newProject({ clock }: ApiContext, id: number): ProjectRecord {
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new project. */
 async function draftProject(
   context: ApiContext,
+  viewer: Viewer,
   input: ProjectInput,
   base: ProjectRecord,
   current: ProjectRecord | undefined,
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks(store, PROJECT_SHAPE, input.links, read)
+  const linked = await resolveLinks({ store, viewer }, PROJECT_SHAPE, input.links, read)
   const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_SHAPE, input.fields), ...linked }
   if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record)
   const view = await loadProject(store, record)

@@ -1,5 +1,5 @@
 import { ok, type Result } from '../../base/result.ts'
-import type { ApiStore } from '../context.ts'
+import type { ApiStore, Viewer } from '../context.ts'
 import type { ApiError } from '../errors.ts'
 import type { Hal, Link } from '../v3/representers/hal.ts'
 import { readBody, readOnly, violation, type Parse, type RequestBody } from './body.ts'
@@ -45,20 +45,30 @@ export interface LinkField<R> extends Described {
   /** The column that takes what `target` finds. */
   readonly column?: keyof R & string
   readonly missing?: string
-  readonly allowed?: Allowed
+  readonly allowed?: Allowed<R>
   /** alias: another name of a link. consequence: follows from the others, so a request may only repeat it. Neither is in payloads. */
   readonly role?: 'alias' | 'consequence'
+}
+
+/** Who looks for something, and where: what is not to be seen is not there. */
+export interface Search {
+  readonly store: ApiStore
+  readonly viewer: Viewer
 }
 
 export interface Target {
   readonly read: Parse<string | null>
   /** What the column holds for the last segment of an href; undefined when there is nothing such. */
-  find(store: ApiStore, segment: string): Promise<number | string | undefined>
+  find(search: Search, segment: string): Promise<number | string | undefined>
   link(store: ApiStore, value: number | string): Promise<Link>
 }
 
 /** What a client may choose from: all of it, or where to look. */
-export type Allowed = { readonly list: (store: ApiStore) => Promise<readonly Hal[]> } | { readonly href: string }
+export type Allowed<R> = AnyOf | { readonly href: (record: R) => string }
+
+export interface AnyOf {
+  readonly list: (store: ApiStore) => Promise<readonly Hal[]>
+}
 
 /** Stands for a reference that is not set yet, where the column cannot be null. */
 export const NO_ID = 0
@@ -113,7 +123,7 @@ export function columnsOf<R>(shape: Shape<R>, fields: Readonly<Record<string, un
 
 /** The columns the links set; what does not exist is an error. */
 export async function resolveLinks<R>(
-  store: ApiStore,
+  search: Search,
   shape: Shape<R>,
   links: Readonly<Record<string, string | null | undefined>>,
   errors: ApiError[],
@@ -122,7 +132,7 @@ export async function resolveLinks<R>(
   for (const [name, segment] of Object.entries(links)) {
     const link = shape.links[name]
     if (link?.target === undefined || link.column === undefined || segment === undefined) continue
-    const value = segment === null ? null : await link.target.find(store, segment)
+    const value = segment === null ? null : await link.target.find(search, segment)
     if (value === undefined) errors.push(violation(name, link.missing ?? `${link.name} does not exist.`))
     else if (value === null && link.required) errors.push(violation(name, `${link.name} can't be blank.`))
     else resolved[link.column] = value as R[typeof link.column]

@@ -6,7 +6,7 @@ import { PROJECT_STATUSES, projectLink, renderProjectStatus, projectStatusLink }
 import { userLink } from '../v3/representers/user.ts'
 import { workPackageLink } from '../v3/representers/work-package.ts'
 import { reference } from './body.ts'
-import type { Allowed, Target } from './shape.ts'
+import type { AnyOf, Target } from './shape.ts'
 
 /** What the links of requests may lead to. */
 
@@ -18,7 +18,7 @@ function rowTarget<T extends TableName>(
 ): Target {
   return {
     read: reference(namespace),
-    async find(store, segment) {
+    async find({ store }, segment) {
       const row = await readRow(store, table, segment)
       return row && usable(row) ? row.id : undefined
     },
@@ -36,7 +36,7 @@ export const WORK_PACKAGE = rowTarget('workPackages', 'work_packages', workPacka
 export const PROJECT: Target = {
   ...rowTarget('projects', 'projects', projectLink),
   read: reference('projects', 'workspaces'),
-  async find(store, segment) {
+  async find({ store }, segment) {
     const project = await findProject(store, segment)
     return project.ok ? project.value.id : undefined
   },
@@ -44,11 +44,11 @@ export const PROJECT: Target = {
 
 export const PROJECT_STATUS: Target = {
   read: reference('project_statuses'),
-  find: async (_store, code) => (Object.hasOwn(PROJECT_STATUSES, code) ? code : undefined),
+  find: async (_search, code) => (Object.hasOwn(PROJECT_STATUSES, code) ? code : undefined),
   link: async (_store, code) => projectStatusLink(String(code)),
 }
 
-export const anyProjectStatus: Allowed = {
+export const anyProjectStatus: AnyOf = {
   list: async () => Object.keys(PROJECT_STATUSES).map(renderProjectStatus),
 }
 
@@ -58,7 +58,7 @@ export function catalogueTarget<T extends CatalogueTable>({ table, path, render 
   return rowTarget(table, namespace, (row) => (render(row)['_links'] as { self: Link }).self, isActive)
 }
 
-export function anyOf<T extends CatalogueTable>({ table, render }: Catalogue<T>): Allowed {
+export function anyOf<T extends CatalogueTable>({ table, render }: Catalogue<T>): AnyOf {
   return { list: async (store) => (await catalogueRows(store, table)).filter(isActive).map(render) }
 }
 

@@ -32,7 +32,7 @@ export async function updateTimeEntry(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftTimeEntryUpdate(context, id, raw)))
+  return write(context, viewer, async () => planOf(await draftTimeEntryUpdate(context, viewer, id, raw)))
 }
 
 /** For a form, a new time entry needs no id. */
@@ -44,26 +44,27 @@ export async function draftNewTimeEntry(context: ApiContext, viewer: Viewer, raw
     ...{ id, projectId: NO_ID, workPackageId: NO_ID, userId: viewer.id, activityId: null, comment: '' },
     ...{ spentOn: '', minutes: null, ongoing: false, revision: 0, createdAt: now, updatedAt: now },
   }
-  return draftTimeEntry(context, input.value, blank, undefined)
+  return draftTimeEntry(context, viewer, input.value, blank, undefined)
 }
 
-export async function draftTimeEntryUpdate(context: ApiContext, id: string, raw: unknown): Drafted {
+export async function draftTimeEntryUpdate(context: ApiContext, viewer: Viewer, id: string, raw: unknown): Drafted {
   const input = readInput(TIME_ENTRY_SHAPE, raw)
   if (!input.ok) return input
   const found = await findRow(context.store, 'timeEntries', id)
-  return found.ok ? draftTimeEntry(context, input.value, found.value, found.value) : found
+  return found.ok ? draftTimeEntry(context, viewer, input.value, found.value, found.value) : found
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
 async function draftTimeEntry(
   context: ApiContext,
+  viewer: Viewer,
   input: TimeEntryInput,
   base: TimeEntryRecord,
   current: TimeEntryRecord | undefined,
 ): Drafted {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks(store, TIME_ENTRY_SHAPE, { ...input.links, ...entityOf(input) }, read)
+  const linked = await resolveLinks({ store, viewer }, TIME_ENTRY_SHAPE, { ...input.links, ...entityOf(input) }, read)
   const record: TimeEntryRecord = { ...base, ...columnsOf(TIME_ENTRY_SHAPE, input.fields), ...linked }
   const judged = [
     ...checkFixed(TIME_ENTRY_SHAPE, input.body, current),

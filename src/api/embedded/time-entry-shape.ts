@@ -36,12 +36,12 @@ export const TIME_ENTRY_SHAPE = {
     project: { type: 'Project', name: 'Project', target: PROJECT, role: 'consequence' },
     entity: {
       ...{ type: 'WorkPackage', name: 'Logged for', required: true, target: WORK_PACKAGE, column: 'workPackageId' },
-      allowed: { href: paths.workPackages },
+      allowed: { href: () => paths.workPackages },
     },
     workPackage: { type: 'WorkPackage', name: 'Logged for', target: WORK_PACKAGE, role: 'alias' },
     user: {
       ...{ type: 'User', name: 'User', required: true, hasDefault: true, target: USER, column: 'userId' },
-      allowed: { href: paths.users },
+      allowed: { href: () => paths.users },
     },
     activity: {
       ...{ type: 'TimeEntriesActivity', name: 'Activity', target: catalogueTarget(ACTIVITIES), column: 'activityId' },

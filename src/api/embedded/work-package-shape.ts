@@ -7,7 +7,7 @@ import { boolean, date, days, formattable, integer, minutes, text } from './body
 import type { Shape } from './shape.ts'
 import { anyOf, catalogueTarget, PROJECT, USER, WORK_PACKAGE } from './targets.ts'
 
-const PEOPLE = { href: paths.users }
+const PEOPLE = { href: () => paths.users }
 const DETAILS = 'Details'
 const ESTIMATES = 'Estimates and progress'
 
@@ -86,7 +86,7 @@ export const WORK_PACKAGE_SHAPE = {
     author: { type: 'User', name: 'Author' },
     project: {
       ...{ type: 'Project', name: 'Project', required: true, target: PROJECT, column: 'projectId' },
-      allowed: { href: filteredPath(paths.projects, 'active', '=', ['t']) },
+      allowed: { href: () => filteredPath(paths.projects, 'active', '=', ['t']) },
     },
     type: {
       ...{ type: 'Type', name: 'Type', required: true, hasDefault: true },
@@ -110,7 +110,7 @@ export const WORK_PACKAGE_SHAPE = {
     },
     parent: {
       ...{ type: 'WorkPackage', name: 'Parent', target: WORK_PACKAGE, column: 'parentId' },
-      allowed: { href: paths.workPackages },
+      allowed: { href: () => paths.workPackages },
     },
     category: { type: 'Category', name: 'Category' },
     version: { type: 'Version', name: 'Version' },

@@ -37,7 +37,7 @@ export async function updateWorkPackage(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftWorkPackageUpdate(context, id, raw ?? {})))
+  return write(context, viewer, async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {})))
 }
 
 /** For a form, a new work package needs no id. */
@@ -49,20 +49,22 @@ export async function draftNewWorkPackage(
 ): Drafted {
   const input = readInput(WORK_PACKAGE_SHAPE, raw, within && { project: { href: paths.project(within.id) } })
   if (!input.ok) return input
-  return draftWorkPackage(context, input.value, await newWorkPackage(context, viewer, id), undefined)
+  return draftWorkPackage(context, viewer, input.value, await newWorkPackage(context, viewer, id), undefined)
 }
 
 /**
  * The body must carry the current `lockVersion`; missing or different is a conflict (reference §12.4). Only a form may come
  * without a body: it asks what can be changed.
  */
-export async function draftWorkPackageUpdate(context: ApiContext, id: string, raw: unknown): Drafted {
+export async function draftWorkPackageUpdate(context: ApiContext, viewer: Viewer, id: string, raw: unknown): Drafted {
   const input = readInput(WORK_PACKAGE_SHAPE, raw)
   if (!input.ok) return input
   const found = await findRow(context.store, 'workPackages', id)
   if (!found.ok) return found
   const stale = raw !== undefined && input.value.body.fields['lockVersion'] !== found.value.lockVersion
-  return stale ? fail(apiError('UpdateConflict')) : draftWorkPackage(context, input.value, found.value, found.value)
+  return stale
+    ? fail(apiError('UpdateConflict'))
+    : draftWorkPackage(context, viewer, input.value, found.value, found.value)
 }
 
 /** A new work package before the request's values: the defaults of the installation. */
@@ -108,13 +110,14 @@ async function defaultId(store: ApiStore, table: 'types' | 'statuses' | 'priorit
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
 async function draftWorkPackage(
   context: ApiContext,
+  viewer: Viewer,
   input: WorkPackageInput,
   base: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
 ): Drafted {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks(store, WORK_PACKAGE_SHAPE, input.links, read)
+  const linked = await resolveLinks({ store, viewer }, WORK_PACKAGE_SHAPE, input.links, read)
   const record: WorkPackageRecord = { ...base, ...columnsOf(WORK_PACKAGE_SHAPE, input.fields), ...linked }
   const judged: ApiError[] = []
   await resolveDates(store, input.fields, record, judged)

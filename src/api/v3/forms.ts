@@ -71,14 +71,14 @@ function projectForms(app: FastifyInstance, context: ApiContext): void {
   })
   formRoute<ProjectRecord>(app, context, {
     ...{ ...doc, path: '/projects/form', summary: 'Try the creation of a project' },
-    draft: ({ body }) => draftNewProject(context, body),
+    draft: (request) => draftNewProject(context, viewerOf(request), request.body),
     place: () => place(paths.projects, paths.projects, 'post'),
   })
   for (const base of ['/projects', '/workspaces']) {
     formRoute<ProjectRecord>(app, context, {
       ...{ ...doc, path: `${base}/:id/form`, summary: 'Try a change of a project' },
       ...{ params: projectParams, errors: [400, 404] },
-      draft: ({ body, params }) => draftProjectUpdate(context, params.id, body),
+      draft: (request) => draftProjectUpdate(context, viewerOf(request), request.params.id, request.body),
       place: ({ record }) => place(`${paths.root}${base}/${record.id}`, paths.project(record.id), 'patch'),
     })
   }
@@ -107,7 +107,7 @@ function workPackageForms(app: FastifyInstance, context: ApiContext): void {
   formRoute<WorkPackageRecord>(app, context, {
     ...{ ...doc, path: '/work_packages/:id/form', summary: 'Try a change of a work package; without a body, just ask' },
     ...{ params: idParams, errors: [400, 404, 409] },
-    draft: ({ body, params }) => draftWorkPackageUpdate(context, params.id, body),
+    draft: (request) => draftWorkPackageUpdate(context, viewerOf(request), request.params.id, request.body),
     async place({ record }) {
       const href = paths.workPackage(record.id)
       return {
@@ -146,7 +146,7 @@ function timeEntryForms(app: FastifyInstance, context: ApiContext): void {
   formRoute<TimeEntryRecord>(app, context, {
     ...{ ...doc, path: '/time_entries/:id/form', summary: 'Try a change of a time entry' },
     ...{ params: idParams, errors: [400, 404] },
-    draft: ({ body, params }) => draftTimeEntryUpdate(context, params.id, body),
+    draft: (request) => draftTimeEntryUpdate(context, viewerOf(request), request.params.id, request.body),
     place: ({ record }) => place(paths.timeEntry(record.id), 'patch'),
   })
 }

@@ -25,7 +25,7 @@ export async function renderForm<R>(store: ApiStore, view: FormView<R>): Promise
     _type: 'Form',
     _embedded: {
       payload: await renderPayload(store, shape, draft, milestone),
-      schema: renderSchema(shape, view.schema, { milestone, choices: await choicesOf(store, shape) }),
+      schema: renderSchema(shape, view.schema, { milestone, choices: await choicesOf(store, shape, draft.record) }),
       validationErrors: outcome.ok ? {} : byProperty(outcome.error),
     },
     _links: { self, validate: self, ...(outcome.ok && { commit: view.commit }) },
@@ -52,10 +52,10 @@ async function renderPayload<R>(
   return { ...payload, _links: links }
 }
 
-async function choicesOf<R>(store: ApiStore, shape: Shape<R>): Promise<Choices> {
+async function choicesOf<R>(store: ApiStore, shape: Shape<R>, record: R): Promise<Choices> {
   const choices: Record<string, readonly Hal[] | string> = {}
   for (const [name, { allowed }] of Object.entries(shape.links)) {
-    if (allowed) choices[name] = 'href' in allowed ? allowed.href : await allowed.list(store)
+    if (allowed) choices[name] = 'href' in allowed ? allowed.href(record) : await allowed.list(store)
   }
   return choices
 }
