@@ -95,21 +95,22 @@ function renderSchemas(ids: readonly string[], texts: readonly string[]): string
   return `{"_type":"Collection","total":${length},"count":${length},"_embedded":{"elements":[${texts.join(',')}]},"_links":${links}}`
 }
 
-/** The ids of the schemas of the given work packages, each once. */
-function schemaIdsOf(rows: readonly WorkPackageRecord[]): string[] {
-  return [...new Set(rows.map(({ projectId, typeId }) => `${projectId}-${typeId}`))]
+/** The schemas of the given work packages, each once: its id, and the type it is of. */
+function schemasOf(rows: readonly WorkPackageRecord[]): Map<string, WorkPackageRecord> {
+  return new Map(rows.map((row) => [`${row.projectId}-${row.typeId}`, row]))
 }
 
 /** As JSON, for the list that shows these work packages. */
 export async function embeddedSchemas(store: ApiStore, rows: readonly WorkPackageRecord[]): Promise<string> {
-  const ids = schemaIdsOf(rows)
-  const texts = await Promise.all(ids.map((id) => schemaText(store, id)))
-  return renderSchemas(
-    ids,
-    texts.filter((text) => text !== undefined),
-  )
+  const schemas = schemasOf(rows)
+  const texts: string[] = []
+  for (const { projectId, typeId } of schemas.values()) {
+    const type = await store.get('types', typeId)
+    if (type) texts.push(workPackageSchemaText(projectId, type))
+  }
+  return renderSchemas([...schemas.keys()], texts)
 }
 
 export function schemasLink(rows: readonly WorkPackageRecord[]): { href: string } {
-  return { href: schemasPath(schemaIdsOf(rows)) }
+  return { href: schemasPath([...schemasOf(rows).keys()]) }
 }
