@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { href, openTestApi, type Json, type TestApi } from './support.ts'
+import type { ApiStore } from '../../src/api/context.ts'
+import { href, openTestApi, overriding, type Json, type TestApi } from './support.ts'
 
 let api: TestApi
 
@@ -105,6 +106,34 @@ describe('nesting', () => {
     const [, end, top] = tops as [Json, Json, Json]
     const refused = await patch(`projects/${top.id}`, { _links: { parent: href(`projects/${end.id}`) } })
     expect([refused.statusCode, refused.json<Json>()['message']]).toEqual([422, 'Subproject of is nested too deeply.'])
+  })
+})
+
+describe('a parent that goes between two reads', () => {
+  it.each([
+    ['workPackages', 'projects/1/work_packages', { subject: 'x', _links: { parent: href('work_packages/1') } }],
+    ['projects', 'projects', { name: 'x', _links: { parent: href('projects/2') } }],
+  ] as const)('of %s is not there', async (table, path, body) => {
+    let found = 0
+    const vanishing = (store: ApiStore) =>
+      overriding(store, {
+        async get(asked, id) {
+          const row = await store.get(asked, id)
+          const sought = asked === table && `${body._links.parent.href}`.endsWith(`/${id}`)
+          return sought && armed && (found += 1) > 1 ? undefined : row
+        },
+      })
+    let armed = false
+    const other = await openTestApi({}, { wrap: vanishing })
+    for (const name of ['One', 'Two']) await other.create('/api/v3/projects', { name })
+    await other.create('/api/v3/projects/1/work_packages', { subject: 'Parent' })
+    armed = true
+    const response = await other.call('POST', `/api/v3/${path}`, body)
+    expect([response.statusCode, response.json<Json>()['message']]).toEqual([
+      422,
+      expect.stringMatching(/does not exist/),
+    ])
+    await other.close()
   })
 })
 

@@ -1,4 +1,4 @@
-import { ok, type Result } from '../../base/result.ts'
+import { fail, ok, type Result } from '../../base/result.ts'
 import type { Mutation } from '../../storage/store.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
@@ -7,7 +7,7 @@ import { findProject } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
 import { renderProject, type ProjectView } from '../v3/representers/project.ts'
 import { violation } from './body.ts'
-import { allErrors, failed, planOf, type Draft } from './draft.ts'
+import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged } from './expectations.ts'
 import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './shape.ts'
 import { checkNesting } from './nesting.ts'
@@ -87,6 +87,7 @@ async function draftProject(
   const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_SHAPE, input.fields), ...linked }
   if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record)
   const view = await loadProject(store, record)
+  if (view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(VANISHED)
   const wrong = failed(
     allErrors(read, [
       ...checkFixed(PROJECT_SHAPE, input.body, current),

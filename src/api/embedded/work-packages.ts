@@ -125,7 +125,7 @@ async function draftWorkPackage(
   const wrong = failed(allErrors(read, [...judged, ...checkPercentage(record)]))
   if (wrong) return ok({ record, current, outcome: wrong })
   const view = await loadWorkPackage(store, record, { isNew: !current })
-  if (!view) return fail(VANISHED)
+  if (!view || view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(VANISHED)
   const misplaced = failed([
     ...checkProject(view, current),
     ...(await checkNesting(store, 'workPackages', { record, current, ancestors: view.ancestors }, NESTING)),
