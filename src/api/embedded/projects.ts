@@ -9,9 +9,9 @@ import { renderProject, type ProjectView } from '../v3/representers/project.ts'
 import { violation } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged } from './expectations.ts'
-import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './shape.ts'
 import { checkNesting } from './nesting.ts'
 import { PROJECT_SHAPE } from './project-shape.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
 
 const IDENTIFIER_MAX = PROJECT_SHAPE.fields.identifier.maxLength

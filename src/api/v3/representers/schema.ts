@@ -1,6 +1,6 @@
 import { Type, type TSchema } from 'typebox'
-import type { Field, Shape, LinkField } from '../../embedded/shape.ts'
 import type { WorkPackageRecord } from '../../../storage/tables.ts'
+import type { Field, LinkField, Shape } from '../../embedded/shape.ts'
 import { WORK_PACKAGE_SHAPE } from '../../embedded/work-package-shape.ts'
 import { bodySchema, formattableSchema } from '../route.ts'
 import { paths, type Hal } from './hal.ts'
