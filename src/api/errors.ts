@@ -38,10 +38,16 @@ export const ERRORS = {
     status: 409,
     message: 'Could not update the resource because of conflicting modifications.',
   },
+  RequestTimeout: { status: 408, message: 'The request did not arrive in time.', identifier: 'BadRequest' },
   BodyTooLarge: { status: 413, message: 'The request body is too large.', identifier: 'InvalidRequestBody' },
   TypeNotSupported: {
     status: 415,
     message: "Expected CONTENT-TYPE to be 'application/json' or 'application/hal+json'.",
+  },
+  ExpectationFailed: {
+    status: 417,
+    message: "No expectation but '100-continue' can be met.",
+    identifier: 'BadRequest',
   },
   PropertyConstraintViolation: { status: 422, message: 'The value is not allowed.' },
   PropertyIsReadOnly: { status: 422, message: 'You must not write a read-only attribute.' },
@@ -54,6 +60,7 @@ export const ERRORS = {
     message: 'Multiple field constraints have been violated.',
     identifier: 'MultipleErrors',
   },
+  HeadersTooLarge: { status: 431, message: 'The headers of the request are too large.', identifier: 'BadRequest' },
   InternalServerError: { status: 500, message: 'An internal error has occured.' },
   Unavailable: {
     status: 503,

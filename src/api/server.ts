@@ -7,6 +7,7 @@ import { apiError, sendError, type ApiError } from './errors.ts'
 import { createJsonMemo } from './json-memo.ts'
 import { oauthRoutes } from './oauth.ts'
 import { collectSpec } from './spec.ts'
+import { answerUnparsed, protocolError, refuse, routeExpectations } from './unreadable.ts'
 import { v3Routes } from './v3/routes.ts'
 
 const BODY_MAX_BYTES = 1024 * 1024
@@ -25,12 +26,19 @@ export function createApi(options: ApiOptions): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_MAX },
     // A path the router cannot read reaches no hook.
     frameworkErrors: (error, request, reply) => {
-      if (!cors(request, reply)) sendError(reply, toApiError(context, error, request))
+      if (!cors(request, reply)) refuse(request, reply, toApiError(context, error, request))
     },
+    clientErrorHandler: answerUnparsed,
+    // Node would refuse a missing one itself, without a body: see `protocolError`.
+    http: { requireHostHeader: false },
   })
   documentOnly(app)
+  routeExpectations(app)
   app.addHook('onRequest', (request, reply, next) => {
-    if (!cors(request, reply)) next()
+    if (cors(request, reply)) return
+    const error = protocolError(request)
+    if (error) refuse(request, reply, error)
+    else next()
   })
   app.setErrorHandler((error: FastifyError, request, reply) => sendError(reply, toApiError(context, error, request)))
   app.setNotFoundHandler((request, reply) => sendNotFound(context, request, reply))

@@ -37,6 +37,8 @@ interface Kept {
   /** Commits under way that lists may notice, and how many of any kind touch each row. */
   writing: number
   readonly writingRows: Map<number, number>
+  /** Commits under way that may touch any row. */
+  writingAll: number
   /** Columns that were ever incremented, as they stand in a list's key. */
   readonly incremented: Set<string>
 }
@@ -49,7 +51,7 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     if (known) return known
     const kept: Kept = {
       ...{ rows: new Map(), lists: new Map(), sets: new Map(), writingRows: new Map(), incremented: new Set() },
-      ...{ values: 0, changes: 0, listChanges: 0, writing: 0 },
+      ...{ values: 0, changes: 0, listChanges: 0, writing: 0, writingAll: 0 },
     }
     tables.set(table, kept)
     return kept
@@ -59,7 +61,7 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     const known = kept.rows.get(id)
     if (known) return known as Promise<RecordOf<T> | undefined>
     const read = store.get(table, id)
-    if (!kept.writingRows.has(id)) keepRow(kept, id, read)
+    if (!isBeingWritten(kept, id)) keepRow(kept, id, read)
     return read
   }
   /** Reads a list, or what is kept of it. */
@@ -119,14 +121,39 @@ function asList<T extends TableName>(row: RecordOf<T> | undefined): Found<T> {
   return row ? { rows: [row], total: 1 } : { rows: [], total: 0 }
 }
 
-function rowId(mutation: Mutation): number {
+function isBeingWritten(kept: Kept, id: number): boolean {
+  return kept.writingAll > 0 || kept.writingRows.has(id)
+}
+
+function rowId(mutation: Exclude<Mutation, { op: 'update all' }>): number {
   return mutation.op === 'insert' ? mutation.row.id : mutation.id
 }
 
-function beginWrite(kept: Kept, mutation: Mutation): void {
+/** Forgets the rows a mutation is about to change, and keeps none of them until `endRows`. */
+function beginRows(kept: Kept, mutation: Mutation): void {
+  if (mutation.op === 'update all') {
+    kept.rows.clear()
+    kept.writingAll += 1
+    return
+  }
   const id = rowId(mutation)
   kept.rows.delete(id)
   kept.writingRows.set(id, (kept.writingRows.get(id) ?? 0) + 1)
+}
+
+function endRows(kept: Kept, mutation: Mutation): void {
+  if (mutation.op === 'update all') {
+    kept.writingAll -= 1
+    return
+  }
+  const id = rowId(mutation)
+  const left = (kept.writingRows.get(id) ?? 0) - 1
+  if (left > 0) kept.writingRows.set(id, left)
+  else kept.writingRows.delete(id)
+}
+
+function beginWrite(kept: Kept, mutation: Mutation): void {
+  beginRows(kept, mutation)
   kept.changes += 1
   if (mutation.op === 'increment' && kept.incremented.has(`"${mutation.column}"`)) return
   if (mutation.op === 'increment') kept.incremented.add(`"${mutation.column}"`)
@@ -138,10 +165,7 @@ function beginWrite(kept: Kept, mutation: Mutation): void {
 }
 
 function endWrite(kept: Kept, mutation: Mutation): void {
-  const id = rowId(mutation)
-  const left = (kept.writingRows.get(id) ?? 0) - 1
-  if (left > 0) kept.writingRows.set(id, left)
-  else kept.writingRows.delete(id)
+  endRows(kept, mutation)
   kept.changes += 1
   if (mutation.op === 'increment') return
   kept.writing -= 1
@@ -186,7 +210,7 @@ function keepSet(kept: Kept, key: string, set: ReadonlySet<number>): void {
 }
 
 function keepListed(kept: Kept, row: { id: number }): void {
-  if (!kept.rows.has(row.id) && !kept.writingRows.has(row.id)) keepRow(kept, row.id, Promise.resolve(row))
+  if (!kept.rows.has(row.id) && !isBeingWritten(kept, row.id)) keepRow(kept, row.id, Promise.resolve(row))
 }
 
 /** The oldest makes room. */

@@ -14,7 +14,8 @@ import type { RecordOf, TableName } from './tables.ts'
 
 /**
  * One row to write. Inserts bring the id they got from `allocateId`. An increment adds to what an integer column holds at the time
- * of the write, so it needs no expectation; on a row that is gone it does nothing.
+ * of the write, so it needs no expectation; on a row that is gone it does nothing. `update all` writes the same to every row that
+ * has the value in the column at the time of the write, however many there are, and counts `raise` up in each.
  */
 export type Mutation = {
   [T in TableName]:
@@ -26,6 +27,14 @@ export type Mutation = {
         readonly id: number
         readonly column: keyof RecordOf<T> & string
         readonly by: number
+      }
+    | {
+        readonly op: 'update all'
+        readonly table: T
+        readonly column: keyof RecordOf<T> & string
+        readonly value: number
+        readonly changes: Partial<RecordOf<T>>
+        readonly raise: keyof RecordOf<T> & string
       }
     | { readonly op: 'delete'; readonly table: T; readonly id: number }
 }[TableName]

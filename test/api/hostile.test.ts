@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Mutation } from '../../src/storage/store.ts'
 import { openTestApi, type TestApi } from './support.ts'
 
 let api: TestApi
@@ -37,6 +38,28 @@ describe('a request made to hurt', () => {
 })
 
 describe('time logged on a work package that moves to another project', () => {
+  it('goes along, however much it is', async () => {
+    const [from, to] = [
+      await api.create('/api/v3/projects', { name: 'From' }),
+      await api.create('/api/v3/projects', { name: 'To' }),
+    ]
+    const { id } = await api.create(`/api/v3/projects/${from.id}/work_packages`, { subject: 'Much' })
+    const logged = { hours: 'PT1M', spentOn: '2026-03-01', _links: { entity: link(`work_packages/${id}`) } }
+    const first = await api.create('/api/v3/time_entries', logged)
+    const row = await api.store.get('timeEntries', first.id)
+    const rows = Array.from({ length: 10_050 }, () => ({ ...row, id: api.store.allocateId('timeEntries') }))
+    const mutations = rows.map((row) => ({ op: 'insert', table: 'timeEntries', row }) as Mutation)
+    await api.store.commit({ expect: [], mutations, events: [] })
+    const moved = { lockVersion: 0, _links: { project: link(`projects/${to.id}`) } }
+    const during = api.call('POST', '/api/v3/time_entries', logged)
+    expect((await api.call('PATCH', `/api/v3/work_packages/${id}`, moved)).statusCode).toBe(200)
+    expect((await during).statusCode).toBe(201)
+    const where = (projectId: number) => [{ column: 'projectId', comparison: '=', value: projectId }] as const
+    const count = async (projectId: number) =>
+      (await api.store.list('timeEntries', { where: where(projectId), orderBy: [], limit: 0, offset: 0 })).total
+    expect([await count(from.id), await count(to.id)]).toEqual([0, 10_052])
+  })
+
   it('stays with the work package it has gone to meanwhile', async () => {
     for (const name of ['Here', 'There', 'Away'])
       await api.create('/api/v3/projects', { name, identifier: name.toLowerCase() })

@@ -151,6 +151,50 @@ function timeRows(): Row[] {
   ]
 }
 
+/** What a write would refuse with 403 or 404 its form refuses as well; everything else that is wrong is in the form. */
+function formRows(): Row[] {
+  const inPlace = (place: string) => ({ subject: 'New', _links: { project: href(`projects/${place}`) } })
+  const time = { hours: 'PT1H', spentOn: '2026-03-01' }
+  const schemas = `/work_packages/schemas?filters=${encodeURIComponent('[{"id":{"operator":"=","values":["1-1"]}}]')}`
+  return [
+    ['POST /projects/form', () => ['/projects/form', { name: 'New' }], [200, 403, 403, 403, 403]],
+    ...['projects', 'workspaces'].flatMap((base): Row[] => [
+      [`POST /${base}/{id}/form`, (place) => [`/${base}/${place}/form`, {}], [200, 200, 403, 403, 404]],
+      [
+        `POST /${base}/{id}/work_packages/form`,
+        (place) => [`/${base}/${place}/work_packages/form`, {}],
+        [200, 200, 200, 403, 404],
+      ],
+      all(`/${base}/schema`),
+    ]),
+    ['POST /work_packages/form', (place) => ['/work_packages/form', inPlace(place)], [200, 200, 200, 403, 200]],
+    [
+      'POST /work_packages/{id}/form',
+      async (place) => [`/work_packages/${await made.work(place)}/form`, { lockVersion: 0 }],
+      WORKED,
+    ],
+    [
+      'POST /time_entries/form',
+      async (place) => ['/time_entries/form', { ...time, ...(await entity(place)) }],
+      [200, 200, 200, 403, 200],
+    ],
+    [
+      'POST /time_entries/{id}/form',
+      async (place) => [`/time_entries/${await made.entry(place)}/form`, {}],
+      [200, 200, 403, 403, 404],
+    ],
+    all('/time_entries/schema'),
+    all('/work_packages/schemas', schemas),
+    [
+      'GET /work_packages/schemas/{id}',
+      async (place) => [
+        `/work_packages/schemas/${(await api.call('GET', `/api/v3/projects/${place}`)).json<Json>().id}-1`,
+      ],
+      SEEN,
+    ],
+  ]
+}
+
 /** The user asked about shares the project; the visitor and the stranger know nobody. */
 function peopleRows(): Row[] {
   const at = (rest: string) => async (place: string) => [`/users/${await made.colleague(place)}${rest}`] as const
@@ -201,6 +245,7 @@ const ROWS: readonly Row[] = [
   ...projectRows('workspaces'),
   ...workRows(),
   ...timeRows(),
+  ...formRows(),
   ...peopleRows(),
 ]
 

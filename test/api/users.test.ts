@@ -39,7 +39,7 @@ describe('creating a user', () => {
   it.each([
     [
       {},
-      ["Username can't be blank.", "Email can't be blank.", "First name can't be blank.", "Last name can't be blank."],
+      ["Username can't be blank.", "First name can't be blank.", "Last name can't be blank.", "Email can't be blank."],
     ],
     [{ ...jane, login: 'JANE' }, ['Username has already been taken.']],
     [{ ...jane, login: 'me' }, ['Username is invalid.']],

@@ -166,10 +166,6 @@ describe('what is wrong is told, all of it', () => {
       ],
     ],
     [
-      { subject: 'x', ...link('project', 'projects/nope') },
-      ['PropertyConstraintViolation project: Project does not exist.'],
-    ],
-    [
       { subject: 'x', id: 5, createdAt: '2020-01-01T00:00:00.000Z' },
       [
         'PropertyIsReadOnly id: Id was attempted to be written but is not writable.',
@@ -196,6 +192,14 @@ describe('what is wrong is told, all of it', () => {
     expect([none.statusCode, problems(none.json())]).toEqual([
       422,
       ["PropertyConstraintViolation project: Project can't be blank."],
+    ])
+    const unknown = await api.call('POST', '/api/v3/work_packages', {
+      subject: 'x',
+      ...link('project', 'projects/nope'),
+    })
+    expect([unknown.statusCode, problems(unknown.json())]).toEqual([
+      422,
+      ['PropertyConstraintViolation project: Project does not exist.'],
     ])
     const archived = await api.create('/api/v3/projects', { name: 'Archived', active: false })
     const late = await api.call('POST', `/api/v3/projects/${archived.id}/work_packages`, { subject: 'x' })

@@ -72,6 +72,30 @@ export function writeContract(under: () => StoreUnderTest): void {
       expect(await store.get('workPackages', 999)).toBeUndefined()
     })
 
+    it('writes the same to every row of a value at once, those written a moment before included', async () => {
+      const { store } = under()
+      const insert = (parentId: number | null) => {
+        const row = newWorkPackage(store.allocateId('workPackages'), { parentId })
+        return { row, write: store.commit(writeSet({ mutations: [{ op: 'insert', table: 'workPackages', row }] })) }
+      }
+      const rows = [insert(7), insert(8), insert(null), ...Array.from({ length: 30 }, () => insert(7))]
+      const changes = { parentId: 9, subject: 'Moved', dueDate: null }
+      const moved = await store.commit(
+        writeSet({
+          mutations: [
+            { op: 'update all', table: 'workPackages', column: 'parentId', value: 7, changes, raise: 'lockVersion' },
+            { op: 'update all', table: 'workPackages', column: 'parentId', value: 99, changes, raise: 'lockVersion' },
+          ],
+        }),
+      )
+      await Promise.all(rows.map(({ write }) => write))
+      expect(moved).toEqual({ outcome: 'committed' })
+      for (const { row } of rows) {
+        const expected = row.parentId === 7 ? { ...row, ...changes, lockVersion: 1 } : row
+        expect(await store.get('workPackages', row.id)).toEqual(expected)
+      }
+    })
+
     it('keeps the good sets of a group when others of it fail', async () => {
       const { store, handed } = under()
       const failing = writeSet({ expect: [{ kind: 'row', table: 'users', id: 999, values: {} }], events: [newEvent()] })

@@ -52,6 +52,11 @@ const increment = (id: number, by: number): Mutation => ({
   ...{ op: 'increment', table: 'workPackages', id },
   ...{ column: 'spentMinutes', by },
 })
+/** All children of `parentId` go to nobody (a negative one stands for that), or the other way round. */
+const moveAll = (parentId: number): Mutation => ({
+  ...{ op: 'update all', table: 'workPackages', column: 'parentId', value: parentId },
+  ...{ changes: { parentId: -parentId }, raise: 'lockVersion' },
+})
 
 describe('reads that are kept', () => {
   it('reach the store once, until a commit changes the row', async () => {
@@ -171,7 +176,20 @@ describe('reads that are kept', () => {
 
   it('say what the store says, whatever happens at once', async () => {
     const step = fc.record({
-      what: fc.constantFrom('get', 'list', 'values', 'listSpent', 'update', 'increment', 'move', 'replace', 'wait'),
+      what: fc.constantFrom(
+        ...([
+          'get',
+          'list',
+          'values',
+          'listSpent',
+          'update',
+          'increment',
+          'move',
+          'moveAll',
+          'replace',
+          'wait',
+        ] as const),
+      ),
       which: fc.nat({ max: 3 }),
       value: fc.nat({ max: 2 }),
     })
@@ -191,6 +209,7 @@ describe('reads that are kept', () => {
           else if (what === 'listSpent') running.push(kept.list('workPackages', where('spentMinutes', value)))
           else if (what === 'update') running.push(change({ subject: `${value}` }))
           else if (what === 'move') running.push(change({ parentId: value === 0 ? null : parent }))
+          else if (what === 'moveAll') running.push(write(kept, [moveAll(value === 0 ? parent : -parent)]))
           else if (what === 'increment') running.push(write(kept, [increment(id, value - 1)]))
           else if (what === 'wait') running = await Promise.all(running).then(() => [])
           else {

@@ -1,7 +1,6 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import { apiError, propertyError, type ApiError } from '../errors.ts'
 import { isDate, parseDuration } from '../v3/representers/formats.ts'
-import { UNDISCLOSED } from '../v3/representers/hal.ts'
 
 /** A request body taken apart: scalars at the top, references under `_links` (reference §8). */
 export interface RequestBody {
@@ -26,42 +25,24 @@ export function readBody(body: unknown): Result<RequestBody, ApiError> {
 /** Reads one property; the error names it. */
 export type Parse<V> = (value: unknown, name: string) => Result<V, ApiError>
 
-type Parsers = Readonly<Record<string, Parse<unknown>>>
-export type Parsed<P extends Parsers> = { [K in keyof P]?: P[K] extends Parse<infer V> ? V : never }
-
-/** A link to what the writer may not see, sent back as it came: the value stays. */
-const isUndisclosed = (value: unknown) => isObject(value) && value['href'] === UNDISCLOSED
-
-/** Reads the properties that are present; everything wrong is collected. Unknown ones are ignored. */
-export function parseProperties<P extends Parsers>(
-  source: Readonly<Record<string, unknown>>,
-  parsers: P,
-  errors: ApiError[],
-): Parsed<P> {
-  const values: Record<string, unknown> = {}
-  for (const [name, parse] of Object.entries(parsers)) {
-    if (!Object.hasOwn(source, name) || isUndisclosed(source[name])) continue
-    const parsed = parse(source[name], name)
-    if (parsed.ok) values[name] = parsed.value
-    else errors.push(parsed.error)
-  }
-  return values as Parsed<P>
-}
-
 function formatError(name: string, expected: string, got: unknown): { ok: false; error: ApiError } {
   const shown = JSON.stringify(got)?.slice(0, 100) ?? 'nothing'
   const message = `Invalid format for property '${name}': Expected format like '${expected}', but got '${shown}'.`
   return fail(propertyError('PropertyFormatError', name, message))
 }
 
-/** Null and text; null is empty. */
+/** Null and text; null is empty. Half a surrogate pair is no text: no store could give it back. */
 export const text: Parse<string> = (value, name) =>
-  value === null || typeof value === 'string' ? ok(value ?? '') : formatError(name, 'String', value)
+  value === null || isText(value) ? ok(value ?? '') : formatError(name, 'String', value)
 
 /** Only `raw` of a formattable counts; plain text is taken for it. */
 export const formattable: Parse<string> = (value, name) => {
   const raw = isObject(value) ? (value['raw'] ?? '') : (value ?? '')
-  return typeof raw === 'string' ? ok(raw) : formatError(name, '{"raw": "text"}', value)
+  return isText(raw) ? ok(raw) : formatError(name, '{"raw": "text"}', value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed()
 }
 
 export const boolean: Parse<boolean> = (value, name) =>
@@ -70,10 +51,22 @@ export const boolean: Parse<boolean> = (value, name) =>
 export const integer: Parse<number | null> = (value, name) =>
   value === null || Number.isSafeInteger(value) ? ok(value as number | null) : formatError(name, 'Integer', value)
 
-export const date: Parse<string | null> = (value, name) =>
-  value === null || (typeof value === 'string' && isDate(value))
-    ? ok(value)
-    : formatError(name, 'YYYY-MM-DD (ISO 8601 date only)', value)
+export const date: Parse<string | null> = (value, name) => {
+  if (value === null) return ok(null)
+  if (typeof value === 'string' && isDate(value)) return ok(value)
+  const early = typeof value === 'string' && /^0000-\d{2}-\d{2}$/.test(value)
+  return early ? fail(outOfRange(name)) : formatError(name, 'YYYY-MM-DD (ISO 8601 date only)', value)
+}
+
+/** Null is empty, for a column that is never null. */
+export const requiredDate: Parse<string> = (value, name) => {
+  const read = date(value, name)
+  return read.ok ? ok(read.value ?? '') : read
+}
+
+export function outOfRange(attribute: string): ApiError {
+  return violation(attribute, 'Dates must be within the years 0001 to 9999.')
+}
 
 /** Whole minutes of an ISO 8601 duration. */
 export const minutes: Parse<number | null> = (value, name) => {
@@ -82,10 +75,10 @@ export const minutes: Parse<number | null> = (value, name) => {
   return parsed === undefined ? formatError(name, 'PT1H30M (ISO 8601 duration)', value) : ok(parsed)
 }
 
-/** Whole days of an ISO 8601 duration. */
+/** Whole days of an ISO 8601 duration; seven digits hold the years 0001 to 9999. */
 export const days: Parse<number | null> = (value, name) => {
   if (value === null) return ok(null)
-  const match = typeof value === 'string' ? /^P(\d{1,6})D$/.exec(value) : null
+  const match = typeof value === 'string' ? /^P(\d{1,7})D$/.exec(value) : null
   return match ? ok(Number(match[1])) : formatError(name, 'P5D (whole days)', value)
 }
 
@@ -100,8 +93,7 @@ export function reference(...namespaces: readonly [string, ...string[]]): Parse<
     if (href === null) return ok(null)
     if (typeof href !== 'string') return formatError(name, `{"href": "/api/v3/${namespace}/:id"}`, value)
     const tail = href.length > HREF_MAX ? null : /\/api\/v3\/([^?#]+)\/([^/?#]+)$/.exec(href)
-    if (tail?.[1] !== undefined && tail[2] !== undefined && namespaces.includes(tail[1]))
-      return ok(decodeSegment(tail[2]))
+    if (tail?.[1] !== undefined && tail[2] !== undefined && namespaces.includes(tail[1])) return ok(tail[2])
     const message = `For property '${name}' a link like '/api/v3/${namespace}/:id' is expected, but got '${href.slice(0, 200)}'.`
     return fail(propertyError('ResourceTypeMismatch', name, message))
   }
@@ -122,31 +114,9 @@ export function references(...namespaces: readonly [string, ...string[]]): Parse
   }
 }
 
-function decodeSegment(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
-}
-
-/**
- * Read-only properties may come back as they are (clients send whole representations), but not changed. `current` is the
- * representation as it stands, undefined for a resource to be created.
- */
-export function checkReadOnly(
-  body: RequestBody,
-  names: readonly string[],
-  current: (() => Readonly<Record<string, unknown>>) | undefined,
-): ApiError[] {
-  const given = names.filter((name) => body.fields[name] !== undefined && body.fields[name] !== null)
-  if (given.length === 0) return []
-  const shown = current?.()
-  return given
-    .filter((name) => !shown || JSON.stringify(shown[name]) !== JSON.stringify(body.fields[name]))
-    .map((name) =>
-      propertyError('PropertyIsReadOnly', name, `${label(name)} was attempted to be written but is not writable.`),
-    )
+/** Values that never change may come back as they are (clients send whole representations), but no others. */
+export function readOnly(name: string): ApiError {
+  return propertyError('PropertyIsReadOnly', name, `${label(name)} was attempted to be written but is not writable.`)
 }
 
 /** `createdAt` -> `Created at`. */
@@ -157,11 +127,4 @@ function label(name: string): string {
 
 export function violation(attribute: string, message: string): ApiError {
   return propertyError('PropertyConstraintViolation', attribute, message)
-}
-
-/** Blank and length rules of a text, in the words clients know. */
-export function checkText(attribute: string, name: string, value: string, max: number): ApiError[] {
-  if (value.trim() === '') return [violation(attribute, `${name} can't be blank.`)]
-  if (value.length > max) return [violation(attribute, `${name} is too long (maximum is ${max} characters).`)]
-  return []
 }

@@ -7,7 +7,7 @@ import { findVisible, findVisibleProject } from '../v3/find.ts'
 import { authorize, authorizeInAll } from './authority.ts'
 import { timeEntryUnchanged } from './expectations.ts'
 import { spentChanges } from './spent-time.ts'
-import { rightOver } from './time-entries.ts'
+import { rightOver } from './time-entry-authority.ts'
 import { unavailableStore } from './write.ts'
 
 /**

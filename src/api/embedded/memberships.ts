@@ -2,20 +2,30 @@ import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation } from '../../storage/store.ts'
 import type { MembershipRecord, ProjectRecord, UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
-import { apiError, propertyError, type ApiError } from '../errors.ts'
+import { apiError, combineErrors, type ApiError } from '../errors.ts'
 import { seesUser } from '../permissions.ts'
 import { ROLES } from '../roles.ts'
 import { findVisibleProject, parseId, readRow } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
+import { dateTime } from '../v3/representers/formats.ts'
 import { renderMembership } from '../v3/representers/membership.ts'
 import { isAssignable } from './assignable.ts'
 import { authorize, findMembership, pairOf } from './authority.ts'
-import { checkReadOnly, parseProperties, readBody, reference, references, violation } from './body.ts'
-import type { Parsed, RequestBody } from './body.ts'
+import { readBody, readOnly, reference, references, violation, type RequestBody } from './body.ts'
+import { allErrors, failed } from './draft.ts'
 import { membershipUnchanged, projectUnchanged, userUnchanged } from './expectations.ts'
-import { changedColumns, failure, unavailableStore, write, type WritePlan } from './write.ts'
+import { checkFixed, readPresent, type Parsed, type Shape } from './shape.ts'
+import { changedColumns, unavailableStore, write, type WritePlan } from './write.ts'
 
-const READ_ONLY = ['id', 'createdAt', 'updatedAt'] as const
+/** What it is by itself; who, where and in which roles is read by `LINKS`. */
+const MEMBERSHIP_SHAPE = {
+  fields: {
+    id: { type: 'Integer', name: 'ID', fixed: true, show: ({ id }) => id },
+    createdAt: { type: 'DateTime', name: 'Created on', fixed: true, show: ({ createdAt }) => dateTime(createdAt) },
+    updatedAt: { type: 'DateTime', name: 'Updated on' },
+  },
+  links: {},
+} as const satisfies Shape<MembershipRecord>
 const LINKS = {
   project: reference('projects', 'workspaces'),
   principal: reference('users', 'principals'),
@@ -34,7 +44,8 @@ function readInput(raw: unknown): Result<Input, ApiError> {
   const body = readBody(raw)
   if (!body.ok) return body
   const errors: ApiError[] = []
-  return ok({ body: body.value, links: parseProperties(body.value.links, LINKS, errors), errors })
+  const links = readPresent(body.value.links, LINKS, (parse) => parse, errors)
+  return ok({ body: body.value, links: links, errors })
 }
 
 export async function createMembership(
@@ -52,11 +63,11 @@ export async function createMembership(
 async function planNew(
   context: ApiContext,
   viewer: Viewer,
-  { body, links, errors: unread }: Input,
+  { body, links, errors: read }: Input,
   id: number,
 ): Promise<Result<WritePlan, ApiError>> {
   const { store } = context
-  const errors = [...unread, ...checkReadOnly(body, READ_ONLY, undefined)]
+  const errors = checkFixed(MEMBERSHIP_SHAPE, body, undefined)
   const project = await linkedProject(context, viewer, links.project, errors)
   const authorized = project ? await authorize(store, viewer, 'manage', project.id) : ok([])
   if (!authorized.ok) return authorized
@@ -65,8 +76,8 @@ async function planNew(
   if (project && user && (await findMembership(store, project.id, user.id))) {
     errors.push(violation('principal', 'User has already been taken.'))
   }
-  const failed = failure(errors)
-  if (failed) return failed
+  const refused = failed(allErrors(read, errors))
+  if (refused) return fail(combineErrors(refused.error))
   // Whatever is missing has been named among the errors.
   if (!project || !user || !roles) return fail(apiError('UpdateConflict'))
   const now = context.clock.now()
@@ -102,16 +113,16 @@ export async function updateMembership(
 async function planChange(
   context: ApiContext,
   viewer: Viewer,
-  { body, links, errors: unread }: Input,
+  { body, links, errors: read }: Input,
   { membership, project, user, expect }: Managed,
 ): Promise<Result<WritePlan, ApiError>> {
-  const errors = [...unread]
+  const errors: ApiError[] = []
   const roles = links.roles === undefined ? {} : roleColumns(links.roles, errors)
   const record = { ...membership, ...roles }
   const render = await renderer(context, record, project, user)
-  errors.push(...checkReadOnly(body, READ_ONLY, () => render(viewer)), ...checkFixed(links, membership, project))
-  const failed = failure(errors)
-  if (failed) return failed
+  errors.push(...checkFixed(MEMBERSHIP_SHAPE, body, membership), ...checkPlace(links, membership, project))
+  const refused = failed(allErrors(read, errors))
+  if (refused) return fail(combineErrors(refused.error))
   if (Object.keys(changedColumns(membership, record)).length === 0) return ok({ expect: [], mutations: [], render })
   record.updatedAt = context.clock.now()
   const changes = changedColumns(membership, record)
@@ -180,8 +191,7 @@ async function linkedProject(
   errors: ApiError[],
 ): Promise<ProjectRecord | undefined> {
   if (text == null) {
-    if (!errors.some(({ details }) => details?.['attribute'] === 'project'))
-      errors.push(violation('project', "Project can't be blank."))
+    errors.push(violation('project', "Project can't be blank."))
     return undefined
   }
   const project = await findVisibleProject(store, viewer, text)
@@ -219,17 +229,15 @@ function roleColumns(ids: readonly string[] | undefined, errors: ApiError[]): Ro
 }
 
 /** Clients send whole representations back: the same project and principal are no change. */
-function checkFixed(
+function checkPlace(
   links: Input['links'],
   { projectId, userId }: MembershipRecord,
   project: ProjectRecord,
 ): ApiError[] {
-  const fixed = (name: string, label: string) =>
-    propertyError('PropertyIsReadOnly', name, `${label} was attempted to be written but is not writable.`)
   const sameProject = [undefined, String(projectId), project.identifier].includes(links.project ?? undefined)
   const sameUser = [undefined, String(userId)].includes(links.principal ?? undefined)
   return [
-    ...(sameProject && links.project !== null ? [] : [fixed('project', 'Project')]),
-    ...(sameUser && links.principal !== null ? [] : [fixed('principal', 'Principal')]),
+    ...(sameProject && links.project !== null ? [] : [readOnly('project')]),
+    ...(sameUser && links.principal !== null ? [] : [readOnly('principal')]),
   ]
 }

@@ -5,67 +5,34 @@ import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findVisibleProject } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
-import { PROJECT_STATUSES, renderProject } from '../v3/representers/project.ts'
+import { renderProject, type ProjectView } from '../v3/representers/project.ts'
 import { authorizeInAll } from './authority.ts'
-import { boolean, checkReadOnly, checkText, formattable, parseProperties, readBody } from './body.ts'
-import { reference, text, violation, type Parsed, type RequestBody } from './body.ts'
+import { violation } from './body.ts'
+import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged } from './expectations.ts'
-import { changedColumns, failure, write, type WritePlan } from './write.ts'
+import { checkNesting } from './nesting.ts'
+import { PROJECT_SHAPE } from './project-shape.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input } from './shape.ts'
+import { changedColumns, write, type WritePlan } from './write.ts'
 
-const NAME_MAX = 255
-const IDENTIFIER_MAX = 100
-const DEPTH_MAX = 50
+const IDENTIFIER_MAX = PROJECT_SHAPE.fields.identifier.maxLength
 /** Not digits alone: those are ids. */
 const IDENTIFIER = /^(?!\d+$)[a-z0-9_-]+$/
 /** Segments that are routes of their own. */
 const RESERVED: readonly string[] = ['new', 'menu', 'queries', 'schema', 'form', 'available_parent_projects']
-const READ_ONLY = ['id', 'createdAt', 'updatedAt'] as const
+const NESTING = { name: 'Subproject of', itself: 'the project itself or one of its subprojects' }
 
-const FIELDS = {
-  name: text,
-  identifier: text,
-  description: formattable,
-  statusExplanation: formattable,
-  active: boolean,
-  public: boolean,
-}
-const LINKS = { parent: reference('projects', 'workspaces'), status: reference('project_statuses') }
-
-interface Input {
-  readonly body: RequestBody
-  readonly fields: Parsed<typeof FIELDS>
-  readonly links: Parsed<typeof LINKS>
-  readonly errors: readonly ApiError[]
-}
-
-function readInput(raw: unknown): Result<Input, ApiError> {
-  const body = readBody(raw)
-  if (!body.ok) return body
-  const errors: ApiError[] = []
-  const fields = parseProperties(body.value.fields, FIELDS, errors)
-  return ok({ body: body.value, fields, links: parseProperties(body.value.links, LINKS, errors), errors })
-}
+type ProjectInput = Input<typeof PROJECT_SHAPE>
 
 export async function createProject(
   context: ApiContext,
   viewer: Viewer,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
+  const input = readInput(PROJECT_SHAPE, raw)
   if (!input.ok) return input
-  const now = context.clock.now()
-  const blank: ProjectRecord = {
-    ...{
-      id: context.store.allocateId('projects'),
-      identifier: '',
-      name: '',
-      description: '',
-      active: true,
-      public: false,
-    },
-    ...{ statusCode: null, statusExplanation: '', parentId: null, revision: 0, createdAt: now, updatedAt: now },
-  }
-  return write(context, viewer, () => planProject(context, viewer, input.value, blank, undefined))
+  const blank = newProject(context, context.store.allocateId('projects'))
+  return write(context, viewer, async () => planOf(await draftProject(context, viewer, input.value, blank, undefined)))
 }
 
 export async function updateProject(
@@ -74,62 +41,65 @@ export async function updateProject(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
+  return write(context, viewer, async () => planOf(await draftProjectUpdate(context, viewer, id, raw)))
+}
+
+/** A project to be created, for a form: it has no id. */
+export async function draftNewProject(
+  context: ApiContext,
+  viewer: Viewer,
+  raw: unknown,
+): Promise<Result<Draft<ProjectRecord>, ApiError>> {
+  const input = readInput(PROJECT_SHAPE, raw)
+  return input.ok ? draftProject(context, viewer, input.value, newProject(context, NO_ID), undefined) : input
+}
+
+export async function draftProjectUpdate(
+  context: ApiContext,
+  viewer: Viewer,
+  id: string,
+  raw: unknown,
+): Promise<Result<Draft<ProjectRecord>, ApiError>> {
+  const input = readInput(PROJECT_SHAPE, raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
-    const found = await findVisibleProject(context.store, viewer, id)
-    return found.ok ? planProject(context, viewer, input.value, found.value, found.value) : found
-  })
+  const found = await findVisibleProject(context.store, viewer, id)
+  return found.ok ? draftProject(context, viewer, input.value, found.value, found.value) : found
+}
+
+function newProject({ clock }: ApiContext, id: number): ProjectRecord {
+  const now = clock.now()
+  return {
+    ...{ id, identifier: '', name: '', description: '', active: true, public: false, parentId: null },
+    ...{ statusCode: null, statusExplanation: '', revision: 0, createdAt: now, updatedAt: now },
+  }
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new project. */
-async function planProject(
+async function draftProject(
   context: ApiContext,
   viewer: Viewer,
-  input: Input,
+  input: ProjectInput,
   base: ProjectRecord,
   current: ProjectRecord | undefined,
-): Promise<Result<WritePlan, ApiError>> {
+): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const { store } = context
-  const errors = [...input.errors]
-  const record = { ...base, ...input.fields, ...(await resolveLinks(store, viewer, input.links, errors)) }
+  const read = [...input.errors]
+  const linked = await resolveLinks({ store, viewer }, PROJECT_SHAPE, input.links, read)
+  const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_SHAPE, input.fields), ...linked }
   const authorized = await authorizeProject(store, viewer, record, current)
   if (!authorized.ok) return authorized
-  if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record.name, record.id)
-  errors.push(
-    ...checkReadOnly(
-      input.body,
-      READ_ONLY,
-      current && (() => renderProject({ record: current, ancestors: [] }, viewer, false)),
-    ),
-  )
-  errors.push(...(await checkProject(store, record)))
+  if (!current && record.identifier === '') record.identifier = await freeIdentifier(store, record)
   const view = await loadProject(store, record)
-  errors.push(...checkParent(record, view.ancestors))
-  const failed = failure(errors)
-  if (failed) return failed
-
-  return ok({
-    expect: [
-      ...authorized.value,
-      ...(current ? [projectUnchanged(current)] : []),
-      { kind: 'absent', table: 'projects', column: 'identifier', value: record.identifier, exceptId: record.id },
-      ...view.ancestors.map(projectUnchanged),
-    ],
-    mutations: mutationsOf(context, record, current),
-    event: { name: current ? 'project:updated' : 'project:created', key: 'project', project: record },
-    projects: [String(record.id), record.identifier, ...(current ? [current.identifier] : [])],
-    render: (viewer) => renderProject(view, viewer, true),
-  })
-}
-
-/** None when nothing changes; otherwise `record` gets its new revision and time. */
-function mutationsOf({ clock }: ApiContext, record: ProjectRecord, current: ProjectRecord | undefined): Mutation[] {
-  if (!current) return [{ op: 'insert', table: 'projects', row: record }]
-  if (Object.keys(changedColumns(current, record)).length === 0) return []
-  record.revision = current.revision + 1
-  record.updatedAt = clock.now()
-  return [{ op: 'update', table: 'projects', id: record.id, changes: changedColumns(current, record) }]
+  if (view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(VANISHED)
+  const wrong = failed(
+    allErrors(read, [
+      ...checkFixed(PROJECT_SHAPE, input.body, current),
+      ...checkWords(record),
+      ...(await checkIdentifier(store, record)),
+      ...(await checkNesting(store, 'projects', { record, current, ancestors: view.ancestors }, NESTING)),
+    ]),
+  )
+  return ok({ record, current, outcome: wrong ?? ok(() => planProject(context, view, current, authorized.value)) })
 }
 
 /** Creating one is for administrators; changing one, and putting it under another, for the project admins of both. */
@@ -144,48 +114,56 @@ async function authorizeProject(
   return authorizeInAll(store, viewer, 'manage', parent === null ? [current.id] : [current.id, parent])
 }
 
-async function resolveLinks(
-  store: ApiStore,
-  viewer: Viewer,
-  links: Input['links'],
-  errors: ApiError[],
-): Promise<Partial<Pick<ProjectRecord, 'parentId' | 'statusCode'>>> {
-  const resolved: Partial<Pick<ProjectRecord, 'parentId' | 'statusCode'>> = {}
-  if (links.status !== undefined) {
-    if (links.status === null || Object.hasOwn(PROJECT_STATUSES, links.status)) resolved.statusCode = links.status
-    else errors.push(violation('status', 'Status is not set to one of the allowed values.'))
+function planProject(
+  context: ApiContext,
+  view: ProjectView,
+  current: ProjectRecord | undefined,
+  authorized: readonly Expectation[],
+): WritePlan {
+  const { record, ancestors } = view
+  return {
+    expect: [
+      ...authorized,
+      ...(current ? [projectUnchanged(current)] : []),
+      { kind: 'absent', table: 'projects', column: 'identifier', value: record.identifier, exceptId: record.id },
+      ...ancestors.map(projectUnchanged),
+    ],
+    mutations: mutationsOf(context, record, current),
+    event: { name: current ? 'project:updated' : 'project:created', key: 'project', project: record },
+    projects: [String(record.id), record.identifier, ...(current ? [current.identifier] : [])],
+    render: (viewer) => renderProject(view, viewer, true),
   }
-  if (links.parent === null) resolved.parentId = null
-  else if (links.parent !== undefined) {
-    const parent = await findVisibleProject(store, viewer, links.parent)
-    if (parent.ok) resolved.parentId = parent.value.id
-    else errors.push(violation('parent', 'Subproject of does not exist.'))
-  }
-  return resolved
 }
 
-async function checkProject(store: ApiStore, record: ProjectRecord): Promise<ApiError[]> {
-  const errors = checkText('name', 'Name', record.name, NAME_MAX)
-  // Without a name there is nothing to make an identifier of: one complaint is enough.
-  if (record.identifier === '' && errors.length > 0) return errors
-  errors.push(...checkText('identifier', 'Identifier', record.identifier, IDENTIFIER_MAX))
-  if (record.identifier !== '' && (!IDENTIFIER.test(record.identifier) || RESERVED.includes(record.identifier))) {
+/** None when nothing changes; otherwise `record` gets its new revision and time. */
+function mutationsOf({ clock }: ApiContext, record: ProjectRecord, current: ProjectRecord | undefined): Mutation[] {
+  if (!current) return [{ op: 'insert', table: 'projects', row: record }]
+  if (Object.keys(changedColumns(current, record)).length === 0) return []
+  record.revision = current.revision + 1
+  record.updatedAt = clock.now()
+  return [{ op: 'update', table: 'projects', id: record.id, changes: changedColumns(current, record) }]
+}
+
+/** Without a name there is nothing to make an identifier of: one complaint is enough. */
+function checkWords(record: ProjectRecord): ApiError[] {
+  const errors = checkLimits(PROJECT_SHAPE, record)
+  const nameless = record.identifier === '' && record.name.trim() === ''
+  return nameless ? errors.filter((error) => error.details?.['attribute'] !== 'identifier') : errors
+}
+
+async function checkIdentifier(store: ApiStore, { id, identifier }: ProjectRecord): Promise<ApiError[]> {
+  if (identifier === '') return []
+  const errors: ApiError[] = []
+  if (!IDENTIFIER.test(identifier) || RESERVED.includes(identifier)) {
     errors.push(violation('identifier', 'Identifier is invalid.'))
   }
-  const holder = record.identifier === '' ? undefined : await store.find('projects', 'identifier', record.identifier)
-  if (holder && holder.id !== record.id) errors.push(violation('identifier', 'Identifier has already been taken.'))
+  const holder = await store.find('projects', 'identifier', identifier)
+  if (holder && holder.id !== id) errors.push(violation('identifier', 'Identifier has already been taken.'))
   return errors
 }
 
-function checkParent(record: ProjectRecord, ancestors: readonly ProjectRecord[]): ApiError[] {
-  if (ancestors.some((ancestor) => ancestor.id === record.id)) {
-    return [violation('parent', 'Subproject of must not be the project itself or one of its subprojects.')]
-  }
-  return ancestors.length > DEPTH_MAX ? [violation('parent', 'Subproject of is nested too deeply.')] : []
-}
-
 /** From the name: `System admin guide` -> `system-admin-guide`, with a number if that is taken. */
-async function freeIdentifier(store: ApiStore, name: string, id: number): Promise<string> {
+async function freeIdentifier(store: ApiStore, { id, name }: ProjectRecord): Promise<string> {
   const slug = name
     .normalize('NFKD')
     .toLowerCase()
@@ -193,7 +171,9 @@ async function freeIdentifier(store: ApiStore, name: string, id: number): Promis
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, IDENTIFIER_MAX - 20)
-  if (slug === '') return name.trim() === '' ? '' : `project-${id}`
+  // A form has no id yet, and takes one only where the identifier it proposes needs a number of its own.
+  const number = () => (id === NO_ID ? store.allocateId('projects') : id)
+  if (slug === '') return name.trim() === '' ? '' : `project-${number()}`
   const usable = /^\d+$/.test(slug) || RESERVED.includes(slug) ? `project-${slug}` : slug
-  return (await store.find('projects', 'identifier', usable)) ? `${usable}-${id}` : usable
+  return (await store.find('projects', 'identifier', usable)) ? `${usable}-${number()}` : usable
 }

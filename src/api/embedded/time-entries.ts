@@ -1,61 +1,31 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { ProjectRecord, TimeEntryRecord } from '../../storage/tables.ts'
+import type { TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
-import { apiError, type ApiError } from '../errors.ts'
-import { findVisible, findVisibleProject, readRow, readVisible } from '../v3/find.ts'
+import type { ApiError } from '../errors.ts'
+import { sees } from '../permissions.ts'
+import { findVisible, findVisibleProject } from '../v3/find.ts'
 import { loadTimeEntry } from '../v3/related.ts'
 import { renderTimeEntry, type TimeEntryView } from '../v3/representers/time-entry.ts'
-import { isAssignable } from './assignable.ts'
-import { authorize, authorizeInAll, findMembership, stillMember, type Right } from './authority.ts'
-import { boolean, checkReadOnly, date, formattable, minutes, parseProperties, readBody } from './body.ts'
-import { reference, violation, type Parsed, type RequestBody } from './body.ts'
+import { violation } from './body.ts'
+import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks, type Input, type Search } from './shape.ts'
 import { spentChanges } from './spent-time.ts'
-import { changedColumns, failure, write, type WritePlan } from './write.ts'
+import { authorizeEntry, checkUser } from './time-entry-authority.ts'
+import { TIME_ENTRY_SHAPE } from './time-entry-shape.ts'
+import { changedColumns, write, type WritePlan } from './write.ts'
 
-const COMMENT_MAX = 1000
-const NO_ID = 0
-const READ_ONLY = ['id', 'createdAt', 'updatedAt'] as const
-
-const FIELDS = { comment: formattable, spentOn: date, hours: minutes, ongoing: boolean }
-const LINKS = {
-  entity: reference('work_packages'),
-  workPackage: reference('work_packages'),
-  project: reference('projects', 'workspaces'),
-  activity: reference('time_entries/activities'),
-  user: reference('users'),
-}
-
-interface Input {
-  readonly body: RequestBody
-  readonly fields: Parsed<typeof FIELDS>
-  readonly links: Parsed<typeof LINKS>
-  readonly errors: readonly ApiError[]
-}
-
-function readInput(raw: unknown): Result<Input, ApiError> {
-  const body = readBody(raw)
-  if (!body.ok) return body
-  const errors: ApiError[] = []
-  const fields = parseProperties(body.value.fields, FIELDS, errors)
-  return ok({ body: body.value, fields, links: parseProperties(body.value.links, LINKS, errors), errors })
-}
+type TimeEntryInput = Input<typeof TIME_ENTRY_SHAPE>
+type Drafted = Promise<Result<Draft<TimeEntryRecord>, ApiError>>
 
 export async function createTimeEntry(
   context: ApiContext,
   viewer: Viewer,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
-  if (!input.ok) return input
-  const now = context.clock.now()
-  const blank: TimeEntryRecord = {
-    ...{ id: context.store.allocateId('timeEntries'), projectId: NO_ID, workPackageId: NO_ID, userId: viewer.id },
-    ...{ activityId: null, comment: '', spentOn: '', minutes: null, ongoing: false },
-    ...{ revision: 0, createdAt: now, updatedAt: now },
-  }
-  return write(context, viewer, () => planTimeEntry(context, viewer, input.value, blank, undefined))
+  const id = context.store.allocateId('timeEntries')
+  return write(context, viewer, async () => planOf(await draftNewTimeEntry(context, viewer, raw, id)))
 }
 
 export async function updateTimeEntry(
@@ -64,99 +34,87 @@ export async function updateTimeEntry(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
+  return write(context, viewer, async () => planOf(await draftTimeEntryUpdate(context, viewer, id, raw)))
+}
+
+/** For a form, a new time entry needs no id. */
+export async function draftNewTimeEntry(context: ApiContext, viewer: Viewer, raw: unknown, id = NO_ID): Drafted {
+  const input = readInput(TIME_ENTRY_SHAPE, raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
-    const found = await findVisible(context.store, viewer, 'timeEntries', id)
-    return found.ok ? planTimeEntry(context, viewer, input.value, found.value, found.value) : found
-  })
+  const now = context.clock.now()
+  const blank: TimeEntryRecord = {
+    ...{ id, projectId: NO_ID, workPackageId: NO_ID, userId: viewer.id, activityId: null, comment: '' },
+    ...{ spentOn: '', minutes: null, ongoing: false, revision: 0, createdAt: now, updatedAt: now },
+  }
+  return draftTimeEntry(context, viewer, input.value, blank, undefined)
+}
+
+export async function draftTimeEntryUpdate(context: ApiContext, viewer: Viewer, id: string, raw: unknown): Drafted {
+  const input = readInput(TIME_ENTRY_SHAPE, raw)
+  if (!input.ok) return input
+  const found = await findVisible(context.store, viewer, 'timeEntries', id)
+  return found.ok ? draftTimeEntry(context, viewer, input.value, found.value, found.value) : found
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
-async function planTimeEntry(
+async function draftTimeEntry(
   context: ApiContext,
   viewer: Viewer,
-  input: Input,
+  input: TimeEntryInput,
   base: TimeEntryRecord,
   current: TimeEntryRecord | undefined,
-): Promise<Result<WritePlan, ApiError>> {
+): Drafted {
   const { store } = context
-  const errors = [...input.errors]
-  const record = { ...base, ...columnsOf(input), ...(await resolveLinks(store, viewer, input.links, errors)) }
+  const read = [...input.errors]
+  const linked = await resolveLinks({ store, viewer }, TIME_ENTRY_SHAPE, { ...input.links, ...entityOf(input) }, read)
+  const record: TimeEntryRecord = { ...base, ...columnsOf(TIME_ENTRY_SHAPE, input.fields), ...linked }
+  record.projectId = (await store.get('workPackages', record.workPackageId))?.projectId ?? NO_ID
+  // What was found a moment ago has moved out of sight.
+  if (record.projectId !== NO_ID && !sees(viewer, record.projectId)) return fail(VANISHED)
   const authorized = await authorizeEntry(store, viewer, record, current)
   if (!authorized.ok) return authorized
-  const owned = await checkUser(store, viewer, record, current, errors)
-  errors.push(...checkRecord(record))
-  errors.push(...(await checkOngoing(store, record)))
-  const view = errors.length === 0 ? await loadTimeEntry(store, record) : undefined
-  // The work package named has moved since it was looked up: nobody has asked whether time may be logged there.
-  if (view && namesEntity(input) && view.workPackage.project.id !== record.projectId)
-    return fail(apiError('UpdateConflict'))
-  if (view) errors.push(...checkProject(view, current))
-  if (view) errors.push(...checkReadOnly(input.body, READ_ONLY, current && (() => shownBefore(view, current, viewer))))
-  const failed = failure(errors)
-  if (failed) return failed
-  // Every reference was found a moment ago: it has been deleted since.
-  if (!view) return fail(apiError('UpdateConflict'))
-  const { workPackage } = view
-  return ok({
+  const judged = [
+    ...checkFixed(TIME_ENTRY_SHAPE, input.body, current),
+    ...checkLimits(TIME_ENTRY_SHAPE, record),
+    ...checkHours(record),
+    ...(await checkOngoing(store, record)),
+  ]
+  const owned = await checkUser(store, viewer, record, current, judged)
+  const wrong = failed(allErrors(read, judged))
+  if (wrong) return ok({ record, current, outcome: wrong })
+  const view = await loadTimeEntry(store, record)
+  // Gone, or moved: nobody has asked whether time may be logged where it is now.
+  if (view?.workPackage.project.id !== record.projectId) return fail(VANISHED)
+  const misplaced = failed(await checkProject({ store, viewer }, input, view, current))
+  const allowed = [...authorized.value, ...owned]
+  return ok({ record, current, outcome: misplaced ?? ok(() => planTimeEntry(context, view, current, allowed)) })
+}
+
+function planTimeEntry(
+  context: ApiContext,
+  view: TimeEntryView,
+  current: TimeEntryRecord | undefined,
+  allowed: readonly Expectation[],
+): WritePlan {
+  const { record, workPackage } = view
+  const { project } = workPackage
+  return {
     expect: [
-      ...authorized.value,
-      ...owned,
+      ...allowed,
       ...(current ? [timeEntryUnchanged(current)] : []),
       workPackageUnchanged(workPackage.record),
-      projectUnchanged(workPackage.project),
+      projectUnchanged(project),
     ],
     mutations: mutationsOf(context, record, current),
-    ...(!current && {
-      event: { name: 'time_entry:created', key: 'time_entry', project: workPackage.project } as const,
-    }),
+    ...(!current && { event: { name: 'time_entry:created', key: 'time_entry', project } as const }),
     render: (viewer) => renderTimeEntry(withOwnTime(view, current), viewer, true),
-  })
-}
-
-/** One's own time as a member of the project, others' as its admin; where it is, and where it goes. */
-async function authorizeEntry(
-  store: ApiStore,
-  viewer: Viewer,
-  record: TimeEntryRecord,
-  current: TimeEntryRecord | undefined,
-): Promise<Result<Expectation[], ApiError>> {
-  const there = current ? await authorize(store, viewer, rightOver(current, viewer), current.projectId) : ok([])
-  if (!there.ok || record.projectId === NO_ID) return there
-  const here = await authorizeInAll(store, viewer, 'contribute', [record.projectId])
-  return here.ok ? ok([...there.value, ...here.value]) : here
-}
-
-/** What it takes to change or delete an entry. */
-export function rightOver({ userId }: TimeEntryRecord, viewer: Viewer): Right {
-  return userId === viewer.id ? 'contribute' : 'manage'
-}
-
-/** Only who may manage others' time logs it for them, and only for members and administrators; the value is what must still hold. */
-async function checkUser(
-  store: ApiStore,
-  viewer: Viewer,
-  record: TimeEntryRecord,
-  current: TimeEntryRecord | undefined,
-  errors: ApiError[],
-): Promise<Expectation[]> {
-  if (record.userId === (current?.userId ?? viewer.id) || record.projectId === NO_ID) return []
-  const invalid = () => (errors.push(violation('user', 'User is invalid.')), [])
-  const managing = await authorize(store, viewer, 'manage', record.projectId)
-  const user = await store.get('users', record.userId)
-  if (!managing.ok || !user || !isAssignable(user)) return invalid()
-  if (user.admin) return managing.value
-  const membership = await findMembership(store, record.projectId, user.id)
-  return membership ? [...managing.value, stillMember(membership)] : invalid()
-}
-
-function columnsOf({ fields: { hours, spentOn, ...fields } }: Input): Partial<TimeEntryRecord> {
-  return {
-    ...fields,
-    ...(hours !== undefined && { minutes: hours }),
-    ...(spentOn !== undefined && { spentOn: spentOn ?? '' }),
   }
+}
+
+/** `workPackage` is the older name: it counts where the newer one says nothing. */
+function entityOf({ links: { entity, workPackage } }: TimeEntryInput): { entity?: string | null } {
+  const named = entity ?? workPackage ?? (entity === null || workPackage === null ? null : undefined)
+  return named === undefined ? {} : { entity: named }
 }
 
 /** The work package's time as it will be, this entry counted; entries being logged by others just now may be missing. */
@@ -165,10 +123,6 @@ function withOwnTime(view: TimeEntryView, current: TimeEntryRecord | undefined):
   const by = spentChanges(record, current).find((change) => change.id === record.workPackageId)?.by ?? 0
   const counted = { ...workPackage.record, spentMinutes: workPackage.record.spentMinutes + by }
   return { ...view, workPackage: { ...workPackage, record: counted } }
-}
-
-function shownBefore(view: TimeEntryView, current: TimeEntryRecord, viewer: Viewer) {
-  return renderTimeEntry({ ...view, record: current }, viewer, false)
 }
 
 function mutationsOf({ clock }: ApiContext, record: TimeEntryRecord, current: TimeEntryRecord | undefined): Mutation[] {
@@ -181,74 +135,24 @@ function mutationsOf({ clock }: ApiContext, record: TimeEntryRecord, current: Ti
   return [{ op: 'update', table: 'timeEntries', id: record.id, changes }, ...spent]
 }
 
-async function resolveLinks(
-  store: ApiStore,
-  viewer: Viewer,
-  links: Input['links'],
-  errors: ApiError[],
-): Promise<Partial<TimeEntryRecord>> {
-  const resolved: Partial<TimeEntryRecord> = {}
-  await resolveEntity(store, viewer, links, resolved, errors)
-  if (links.project != null) {
-    const project = await findVisibleProject(store, viewer, links.project)
-    errors.push(...checkLinkedProject(project, resolved.projectId))
-  }
-  if (links.user !== undefined) {
-    const user = await readRow(store, 'users', links.user ?? '')
-    if (user) resolved.userId = user.id
-    else errors.push(violation('user', links.user === null ? "User can't be blank." : 'User does not exist.'))
-  }
-  if (links.activity !== undefined) {
-    const activity = await readRow(store, 'activities', links.activity ?? '')
-    if (activity?.isActive || links.activity === null) resolved.activityId = activity?.id ?? null
-    else errors.push(violation('activity', 'Activity is not set to one of the allowed values.'))
-  }
-  return resolved
+function checkHours({ minutes, ongoing }: TimeEntryRecord): ApiError[] {
+  return minutes === null && !ongoing ? [violation('hours', "Hours can't be blank.")] : []
 }
 
-function namesEntity({ links }: Input): boolean {
-  return (links.entity ?? links.workPackage) != null
-}
-
-async function resolveEntity(
-  store: ApiStore,
-  viewer: Viewer,
-  links: Input['links'],
-  resolved: Partial<TimeEntryRecord>,
-  errors: ApiError[],
-): Promise<void> {
-  const entity = links.entity ?? links.workPackage
-  if (entity != null) {
-    const row = await readVisible(store, viewer, 'workPackages', entity)
-    if (row) Object.assign(resolved, { workPackageId: row.id, projectId: row.projectId })
-    else errors.push(violation('entity', 'Logged for does not exist.'))
-  } else if (links.entity === null || links.workPackage === null) {
-    errors.push(violation('entity', "Logged for can't be blank."))
+/** Judged by the very rows the write expects unchanged. A link to another project than the work package's is a contradiction. */
+async function checkProject(
+  { store, viewer }: Search,
+  { links }: TimeEntryInput,
+  { record, workPackage }: TimeEntryView,
+  current: TimeEntryRecord | undefined,
+): Promise<ApiError[]> {
+  const { project } = workPackage
+  const linked = links.project == null ? undefined : await findVisibleProject(store, viewer, links.project)
+  if (linked && !linked.ok) return [violation('project', 'Project does not exist.')]
+  if (linked && linked.value.id !== project.id) {
+    return [violation('project', 'Project must be the one of the work package.')]
   }
-}
-
-/** The project follows from the work package; a link to another one is a contradiction. */
-function checkLinkedProject(linked: Result<ProjectRecord, ApiError>, projectId: number | undefined): ApiError[] {
-  if (!linked.ok) return [violation('project', 'Project does not exist.')]
-  if (projectId === undefined || linked.value.id === projectId) return []
-  return [violation('project', 'Project must be the one of the work package.')]
-}
-
-function checkRecord(record: TimeEntryRecord): ApiError[] {
-  const errors: ApiError[] = []
-  if (record.workPackageId === NO_ID) errors.push(violation('entity', "Logged for can't be blank."))
-  if (record.spentOn === '') errors.push(violation('spentOn', "Date can't be blank."))
-  if (record.minutes === null && !record.ongoing) errors.push(violation('hours', "Hours can't be blank."))
-  if (record.comment.length > COMMENT_MAX) {
-    errors.push(violation('comment', `Comment is too long (maximum is ${COMMENT_MAX} characters).`))
-  }
-  return errors
-}
-
-/** Judged by the very rows the write expects unchanged; the entry's project is what the work package's is then. */
-function checkProject({ record, workPackage }: TimeEntryView, current: TimeEntryRecord | undefined): ApiError[] {
-  record.projectId = workPackage.project.id
-  if (workPackage.project.active || current?.workPackageId === record.workPackageId) return []
+  if (project.active || current?.workPackageId === record.workPackageId) return []
   return [violation('project', 'Project is archived.')]
 }
 

@@ -2,18 +2,20 @@ import { fail, ok, type Result } from '../../base/result.ts'
 import type { RecordReader } from '../../storage/store.ts'
 import type { UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
-import { apiError, propertyError, type ApiError } from '../errors.ts'
+import { apiError, combineErrors, type ApiError } from '../errors.ts'
 import { firstUser } from '../seed.ts'
 import { renderUserActions } from '../v3/representers/user.ts'
-import { checkReadOnly, violation } from './body.ts'
+import { readOnly, violation } from './body.ts'
 import { plainRows, removeRow } from './delete.ts'
+import { allErrors, failed } from './draft.ts'
 import { userUnchanged } from './expectations.ts'
-import { checkUser, readInput, type UserInput } from './user-input.ts'
-import { changedColumns, failure, write, type WritePlan } from './write.ts'
+import { checkFixed, columnsOf, readInput, type Input } from './shape.ts'
+import { checkUser, USER_SHAPE } from './user-shape.ts'
+import { changedColumns, write, type WritePlan } from './write.ts'
 
 /** There is no password to be set and no mail to be sent: users act through tokens, which are made for them. */
 
-const READ_ONLY = ['id', 'name', 'createdAt', 'updatedAt'] as const
+type UserInput = Input<typeof USER_SHAPE>
 
 /** From which statuses each may be reached by changing a user; what is deleted stays deleted. */
 const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
@@ -23,7 +25,7 @@ const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
 const NEW_STATUSES: readonly string[] = ['active', 'invited']
 
 export async function createUser(context: ApiContext, viewer: Viewer, raw: unknown): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
+  const input = readInput(USER_SHAPE, raw)
   if (!input.ok) return input
   const now = context.clock.now()
   const blank: UserRecord = {
@@ -31,12 +33,12 @@ export async function createUser(context: ApiContext, viewer: Viewer, raw: unkno
     ...{ admin: false, status: 'active', language: 'en', createdAt: now, updatedAt: now },
   }
   return write(context, viewer, async () => {
-    const errors = [...input.value.errors, ...checkReadOnly(input.value.body, READ_ONLY, undefined)]
-    const record = { ...blank, ...input.value.fields }
+    const judged = checkFixed(USER_SHAPE, input.value.body, undefined)
+    const record = { ...blank, ...columnsOf<UserRecord>(USER_SHAPE, input.value.fields) }
     if (!NEW_STATUSES.includes(record.status)) {
-      errors.push(violation('status', 'Status is not set to one of the allowed values.'))
+      judged.push(violation('status', 'Status is not set to one of the allowed values.'))
     }
-    return planUser(context, record, undefined, errors)
+    return planUser(context, record, undefined, { read: input.value.errors, judged })
   })
 }
 
@@ -48,7 +50,7 @@ export async function updateUser(
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
   if (!viewer.admin && viewer.id !== id) return fail(apiError('MissingPermission'))
-  const input = readInput(raw)
+  const input = readInput(USER_SHAPE, raw)
   if (!input.ok) return input
   return write(context, viewer, async () => {
     const current = await context.store.get('users', id)
@@ -56,12 +58,12 @@ export async function updateUser(
     const { status = current.status } = input.value.fields
     if (viewer.admin && !(await mayBecome(context.store, current, status)))
       return fail(apiError('InvalidUserStatusTransition'))
-    const record = { ...current, ...input.value.fields }
-    const errors = [...input.value.errors, ...checkWritable(input.value, record, current, viewer)]
+    const record = { ...current, ...columnsOf<UserRecord>(USER_SHAPE, input.value.fields) }
+    const judged = checkWritable(input.value, record, current, viewer)
     if (current.admin && !record.admin && (await isKept(context.store, current))) {
-      errors.push(violation('admin', 'Admin cannot be taken from the administrator the program keeps.'))
+      judged.push(violation('admin', 'Admin cannot be taken from the administrator the program keeps.'))
     }
-    return planUser(context, record, current, errors)
+    return planUser(context, record, current, { read: input.value.errors, judged })
   })
 }
 
@@ -78,7 +80,7 @@ export async function setStatus(
     const settled = ['active', 'locked'].includes(current.status)
     if (!settled || !(await mayBecome(context.store, current, status)))
       return fail(apiError('InvalidUserStatusTransition'))
-    return planUser(context, { ...current, status }, current, [])
+    return planUser(context, { ...current, status }, current, { read: [], judged: [] })
   })
 }
 
@@ -113,39 +115,29 @@ async function mayBecome(store: RecordReader, user: UserRecord, status: string):
 
 /** Nobody changes their own rank or name to the program; only administrators others'. */
 function checkWritable({ body }: UserInput, record: UserRecord, current: UserRecord, viewer: Viewer): ApiError[] {
-  const fixed = viewer.id === current.id ? (['login', 'admin', 'status'] as const) : []
-  const changed = fixed.filter((name) => record[name] !== current[name])
-  return [
-    ...checkReadOnly(body, READ_ONLY, () => renderUserActions(current, viewer)),
-    ...changed.map((name) =>
-      propertyError(
-        'PropertyIsReadOnly',
-        name,
-        `${name.charAt(0).toUpperCase()}${name.slice(1)} was attempted to be written but is not writable.`,
-      ),
-    ),
-  ]
+  const own = viewer.id === current.id ? (['login', 'admin', 'status'] as const) : []
+  const changed = own.filter((name) => record[name] !== current[name])
+  return [...checkFixed(USER_SHAPE, body, current), ...changed.map(readOnly)]
 }
 
-/** `current` is the stored row, undefined for a new user; `errors` what is wrong already. */
+/** `current` is the stored row, undefined for a new user; `wrong` what was found already. */
 async function planUser(
   { store, clock }: ApiContext,
   record: UserRecord,
   current: UserRecord | undefined,
-  errors: ApiError[],
+  wrong: { readonly read: readonly ApiError[]; readonly judged: readonly ApiError[] },
 ): Promise<Result<WritePlan, ApiError>> {
   const changes = current && changedColumns(current, record)
-  const failed = failure([
-    ...errors,
-    ...(changes && Object.keys(changes).length === 0 ? [] : await checkUser(store, record)),
-  ])
-  if (failed) return failed
+  const unchanged = changes && Object.keys(changes).length === 0
+  const judged = [...wrong.judged, ...(unchanged ? [] : await checkUser(store, record))]
+  const refused = failed(allErrors(wrong.read, judged))
+  if (refused) return fail(combineErrors(refused.error))
   const render = (viewer: Viewer) => renderUserActions(record, viewer)
   if (!current || !changes) {
     const free = { kind: 'absent', table: 'users', column: 'login', value: record.login } as const
     return ok({ expect: [free], mutations: [{ op: 'insert', table: 'users', row: record }], render })
   }
-  if (Object.keys(changes).length === 0) return ok({ expect: [], mutations: [], render })
+  if (unchanged) return ok({ expect: [], mutations: [], render })
   record.updatedAt = clock.now()
   return ok({
     expect: [

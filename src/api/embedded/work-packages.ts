@@ -1,58 +1,75 @@
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { Mutation } from '../../storage/store.ts'
-import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { Expectation, Mutation } from '../../storage/store.ts'
+import type { ProjectRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findVisible } from '../v3/find.ts'
 import { loadWorkPackage } from '../v3/related.ts'
+import { paths } from '../v3/representers/hal.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkPeople } from './assignable.ts'
 import { authorize, authorizeInAll } from './authority.ts'
-import { checkReadOnly, violation } from './body.ts'
-import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
-import { checkRecord, readInput, resolveDates, resolveLinks, type WorkPackageInput } from './work-package-input.ts'
-import { changedColumns, failure, write, type WritePlan } from './write.ts'
+import { violation } from './body.ts'
+import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
+import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
+import { checkNesting } from './nesting.ts'
+import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks } from './shape.ts'
+import { resolveDates, type WorkPackageInput } from './work-package-dates.ts'
+import { WORK_PACKAGE_SHAPE } from './work-package-shape.ts'
+import { changedColumns, write, type WritePlan } from './write.ts'
 
-const DEPTH_MAX = 50
-const READ_ONLY = ['id', 'displayId', 'spentTime', 'readonly', 'createdAt', 'updatedAt'] as const
+const NESTING = { name: 'Parent', itself: 'the work package itself or one of its children' }
 
-/** `within`: the project of the path; without it the body must link one. */
+type Drafted = Promise<Result<Draft<WorkPackageRecord>, ApiError>>
+
+/** `within`: the project of the path, whatever the body says; without it the body must link one. */
 export async function createWorkPackage(
   context: ApiContext,
   viewer: Viewer,
   raw: unknown,
   within?: ProjectRecord,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
-  if (!input.ok) return input
   const id = context.store.allocateId('workPackages')
-  return write(context, viewer, async () => {
-    const base = await newWorkPackage(context, viewer, id)
-    if (within) base.projectId = within.id
-    return planWorkPackage(context, viewer, input.value, base, undefined)
-  })
+  return write(context, viewer, async () => planOf(await draftNewWorkPackage(context, viewer, raw, { within, id })))
 }
 
-/** The body must carry the current `lockVersion`; missing or different is a conflict (reference §12.4). */
 export async function updateWorkPackage(
   context: ApiContext,
   viewer: Viewer,
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
-  if (!input.ok) return input
-  return write(context, viewer, async () => {
-    const found = await findVisible(context.store, viewer, 'workPackages', id)
-    if (!found.ok) return found
-    const authorized = await authorize(context.store, viewer, 'contribute', found.value.projectId)
-    if (!authorized.ok) return authorized
-    if (input.value.body.fields['lockVersion'] !== found.value.lockVersion) return fail(apiError('UpdateConflict'))
-    return planWorkPackage(context, viewer, input.value, found.value, found.value)
-  })
+  return write(context, viewer, async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {})))
 }
 
-const NO_ID = 0
+/** For a form, a new work package needs no id. */
+export async function draftNewWorkPackage(
+  context: ApiContext,
+  viewer: Viewer,
+  raw: unknown,
+  { within, id = NO_ID }: { within?: ProjectRecord | undefined; id?: number } = {},
+): Drafted {
+  const input = readInput(WORK_PACKAGE_SHAPE, raw, within && { project: { href: paths.project(within.id) } })
+  if (!input.ok) return input
+  return draftWorkPackage(context, viewer, input.value, await newWorkPackage(context, viewer, id), undefined)
+}
+
+/**
+ * The body must carry the current `lockVersion`; missing or different is a conflict (reference §12.4). Only a form may come
+ * without a body: it asks what can be changed.
+ */
+export async function draftWorkPackageUpdate(context: ApiContext, viewer: Viewer, id: string, raw: unknown): Drafted {
+  const input = readInput(WORK_PACKAGE_SHAPE, raw)
+  if (!input.ok) return input
+  const found = await findVisible(context.store, viewer, 'workPackages', id)
+  if (!found.ok) return found
+  const authorized = await authorize(context.store, viewer, 'contribute', found.value.projectId)
+  if (!authorized.ok) return authorized
+  const stale = raw !== undefined && input.value.body.fields['lockVersion'] !== found.value.lockVersion
+  return stale
+    ? fail(apiError('UpdateConflict'))
+    : draftWorkPackage(context, viewer, input.value, found.value, found.value)
+}
 
 /** A new work package before the request's values: the defaults of the installation. */
 async function newWorkPackage({ store, clock }: ApiContext, viewer: Viewer, id: number): Promise<WorkPackageRecord> {
@@ -95,55 +112,61 @@ async function defaultId(store: ApiStore, table: 'types' | 'statuses' | 'priorit
 }
 
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
-async function planWorkPackage(
+async function draftWorkPackage(
   context: ApiContext,
   viewer: Viewer,
   input: WorkPackageInput,
   base: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
-): Promise<Result<WritePlan, ApiError>> {
+): Drafted {
   const { store } = context
-  const errors = [...input.errors]
-  const record = { ...base, ...input.columns, ...(await resolveLinks(store, viewer, input.links, errors)) }
+  const read = [...input.errors]
+  const linked = await resolveLinks({ store, viewer }, WORK_PACKAGE_SHAPE, input.links, read)
+  const record: WorkPackageRecord = { ...base, ...columnsOf(WORK_PACKAGE_SHAPE, input.fields), ...linked }
   const projectIds = [current?.projectId ?? NO_ID, record.projectId].filter((id) => id !== NO_ID)
   const authorized = await authorizeInAll(store, viewer, 'contribute', projectIds)
   if (!authorized.ok) return authorized
-  const assigned = record.projectId === NO_ID ? [] : await checkPeople(store, record, current, errors)
-  await resolveDates(store, input, record, errors)
-  errors.push(...checkRecord(record))
-  if (record.projectId === NO_ID) errors.push(violation('project', "Project can't be blank."))
-  const view = errors.length === 0 ? await loadWorkPackage(store, record, { isNew: !current }) : undefined
-  if (view)
-    errors.push(
-      ...checkProject(view, current),
-      ...checkAncestors(view),
-      ...(current ? checkUnchanged(input, view, current, viewer) : checkNew(input)),
-    )
-  const failed = failure(errors)
-  if (failed) return failed
-  // Every reference was found a moment ago: it has been deleted since.
-  if (!view) return fail(apiError('UpdateConflict'))
-  const { mutations, moved } = await mutationsOf(context, record, current)
-  return ok({
+  const judged: ApiError[] = []
+  const assigned = record.projectId === NO_ID ? [] : await checkPeople(store, record, current, judged)
+  await resolveDates(store, input.fields, record, judged)
+  judged.push(...checkFixed(WORK_PACKAGE_SHAPE, input.body, current), ...checkLimits(WORK_PACKAGE_SHAPE, record))
+  const wrong = failed(allErrors(read, [...judged, ...checkPercentage(record)]))
+  if (wrong) return ok({ record, current, outcome: wrong })
+  const view = await loadWorkPackage(store, record, { isNew: !current })
+  if (!view || view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(VANISHED)
+  const misplaced = failed([
+    ...checkProject(view, current),
+    ...(await checkNesting(store, 'workPackages', { record, current, ancestors: view.ancestors }, NESTING)),
+  ])
+  const allowed = [...authorized.value, ...assigned]
+  return ok({ record, current, outcome: misplaced ?? ok(() => planWorkPackage(context, view, current, allowed)) })
+}
+
+function planWorkPackage(
+  context: ApiContext,
+  view: WorkPackageView,
+  current: WorkPackageRecord | undefined,
+  allowed: readonly Expectation[],
+): WritePlan {
+  const { record, project, parent } = view
+  return {
     expect: [
-      ...authorized.value,
-      ...assigned,
+      ...allowed,
       ...(current ? [workPackageUnchanged(current)] : []),
-      // An entry that has gone to another work package meanwhile must not follow this one.
-      ...moved.map(timeEntryUnchanged),
-      projectUnchanged(view.project),
+      projectUnchanged(project),
       ...view.projectAncestors.map(projectUnchanged),
       ...view.ancestors.map(workPackageUnchanged),
-      ...(view.parent && view.parent.project.id !== view.project.id ? [projectUnchanged(view.parent.project)] : []),
+      ...(parent && parent.project.id !== project.id ? [projectUnchanged(parent.project)] : []),
     ],
-    mutations,
-    event: {
-      name: current ? 'work_package:updated' : 'work_package:created',
-      key: 'work_package',
-      project: view.project,
-    },
+    mutations: mutationsOf(context, record, current),
+    event: { name: current ? 'work_package:updated' : 'work_package:created', key: 'work_package', project },
     render: (viewer) => renderWorkPackage(view, viewer, true),
-  })
+  }
+}
+
+function checkPercentage({ percentageDone: done }: WorkPackageRecord): ApiError[] {
+  const valid = done === null || (done >= 0 && done <= 100)
+  return valid ? [] : [violation('percentageDone', '% Complete must be between 0 and 100.')]
 }
 
 /** Judged by the very row the write expects unchanged. */
@@ -151,55 +174,26 @@ function checkProject({ project }: WorkPackageView, current: WorkPackageRecord |
   return project.active || project.id === current?.projectId ? [] : [violation('project', 'Project is archived.')]
 }
 
-function checkAncestors({ record, ancestors }: WorkPackageView): ApiError[] {
-  if (ancestors.some((ancestor) => ancestor.id === record.id)) {
-    return [violation('parent', 'Parent must not be the work package itself or one of its children.')]
-  }
-  return ancestors.length > DEPTH_MAX ? [violation('parent', 'Parent is nested too deeply.')] : []
-}
-
-/** Read-only values are compared as the client saw them, before this change. */
-function checkUnchanged(
-  input: WorkPackageInput,
-  view: WorkPackageView,
-  current: WorkPackageRecord,
-  viewer: Viewer,
-): ApiError[] {
-  const before = () => renderWorkPackage({ ...view, record: current }, viewer, false)
-  return checkReadOnly(input.body, READ_ONLY, before)
-}
-
-function checkNew(input: WorkPackageInput): ApiError[] {
-  return checkReadOnly(input.body, READ_ONLY, undefined)
-}
-
 /** None when nothing changes; otherwise `record` gets its new version and time, and logged time follows into another project. */
-async function mutationsOf(
-  context: ApiContext,
+function mutationsOf(
+  { clock }: ApiContext,
   record: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
-): Promise<{ mutations: Mutation[]; moved: TimeEntryRecord[] }> {
-  if (!current) return { mutations: [{ op: 'insert', table: 'workPackages', row: record }], moved: [] }
-  if (Object.keys(changedColumns(current, record)).length === 0) return { mutations: [], moved: [] }
+): Mutation[] {
+  if (!current) return [{ op: 'insert', table: 'workPackages', row: record }]
+  if (Object.keys(changedColumns(current, record)).length === 0) return []
   record.lockVersion = current.lockVersion + 1
-  record.updatedAt = context.clock.now()
-  const update = {
-    op: 'update',
-    table: 'workPackages',
-    id: record.id,
-    changes: changedColumns(current, record),
-  } as const
-  const moved = record.projectId === current.projectId ? [] : await entriesOf(context, record)
-  return { mutations: [update, ...moved.map((entry) => moveTo(record.projectId, entry))], moved }
+  record.updatedAt = clock.now()
+  const changes = changedColumns(current, record)
+  const update = { op: 'update', table: 'workPackages', id: record.id, changes } as const
+  return record.projectId === current.projectId ? [update] : [update, moveTime(record)]
 }
 
-const MOVED_MAX = 10_000
-
-async function entriesOf({ store }: ApiContext, record: WorkPackageRecord): Promise<TimeEntryRecord[]> {
-  const where = [{ column: 'workPackageId', comparison: '=', value: record.id }] as const
-  return (await store.list('timeEntries', { where, orderBy: [], limit: MOVED_MAX, offset: 0 })).rows
-}
-
-function moveTo(projectId: number, { id, revision }: TimeEntryRecord): Mutation {
-  return { op: 'update', table: 'timeEntries', id, changes: { projectId, revision: revision + 1 } }
+/**
+ * Takes the time logged on a work package into its project, in the writer's own transaction: all that is logged on it by then,
+ * however much. What is being logged just now is planned again, since it expects the work package as it was.
+ */
+function moveTime({ id, projectId }: WorkPackageRecord): Mutation {
+  const all = { op: 'update all', table: 'timeEntries', column: 'workPackageId', value: id } as const
+  return { ...all, changes: { projectId }, raise: 'revision' }
 }

@@ -4,10 +4,11 @@ import type { NewEvent } from '../../storage/records.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
-import { apiError, combineErrors, unavailable, type ApiError } from '../errors.ts'
+import { apiError, unavailable, type ApiError } from '../errors.ts'
 import { asAdministrator } from '../permissions.ts'
 import type { Hal } from '../v3/representers/hal.ts'
 import { renderUser } from '../v3/representers/user.ts'
+import { VANISHED } from './draft.ts'
 
 /** A write as planned from what was read: nothing of it has happened yet. */
 export interface WritePlan {
@@ -42,6 +43,7 @@ export async function write(
 ): Promise<Result<string, ApiError>> {
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
     const planned = await plan()
+    if (!planned.ok && planned.error === VANISHED) continue
     if (!planned.ok) return planned
     const shown = JSON.stringify(planned.value.render(viewer))
     const { expect, mutations } = planned.value
@@ -94,18 +96,6 @@ function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown
 function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): string {
   const actor = JSON.stringify(renderUser(viewer, viewer))
   return `{"action":${JSON.stringify(event.name)},"${event.key}":${resource},"actor":${actor}}`
-}
-
-/** All problems of a request as one failure, the first of each property; undefined when there are none. */
-export function failure(errors: readonly ApiError[]): { ok: false; error: ApiError } | undefined {
-  const seen = new Set<string>()
-  const [first, ...rest] = errors.filter(({ details }) => {
-    const attribute = details?.['attribute']
-    if (attribute === undefined) return true
-    // What could not be read looks unset to the rules after it: the one complaint says it all.
-    return !seen.has(attribute) && seen.add(attribute)
-  })
-  return first && fail(combineErrors([first, ...rest]))
 }
 
 /** The columns whose values differ. */

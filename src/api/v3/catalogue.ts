@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { ok } from '../../base/result.ts'
+import type { RecordReader } from '../../storage/store.ts'
 import type { RecordOf } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { findRow } from './find.ts'
@@ -8,14 +9,14 @@ import { renderWhole } from './representers/collection.ts'
 import { paths, type Hal } from './representers/hal.ts'
 import { halSchema, idParams, route, sendHal, sendResult, wholeSchema } from './route.ts'
 
-type CatalogueTable = 'types' | 'statuses' | 'priorities' | 'activities'
+export type CatalogueTable = 'types' | 'statuses' | 'priorities' | 'activities'
 
 /** A short list that is never cut into pages. */
-interface Catalogue<T extends CatalogueTable> {
+export interface Catalogue<T extends CatalogueTable> {
   readonly table: T
   readonly path: string
   readonly name: string
-  render(row: RecordOf<T>): Hal
+  readonly render: (row: RecordOf<T>) => Hal
 }
 
 /** More than any installation has. */
@@ -46,15 +47,19 @@ export async function listCatalogue<T extends CatalogueTable>(
   catalogue: Catalogue<T>,
   path = catalogue.path,
 ): Promise<Hal> {
-  const orderBy = [
-    { column: 'position', descending: false },
-    { column: 'id', descending: false },
-  ] as const
-  const { rows } = await context.store.list(catalogue.table, { where: [], orderBy, limit: ROWS_MAX, offset: 0 })
+  const rows = await catalogueRows(context.store, catalogue.table)
   return renderWhole(
     path,
     rows.map((row) => catalogue.render(row)),
   )
+}
+
+export async function catalogueRows<T extends CatalogueTable>(store: RecordReader, table: T): Promise<RecordOf<T>[]> {
+  const orderBy = [
+    { column: 'position', descending: false },
+    { column: 'id', descending: false },
+  ] as const
+  return (await store.list(table, { where: [], orderBy, limit: ROWS_MAX, offset: 0 })).rows
 }
 
 /** `GET` of the list and of one, for each of the short lists. */

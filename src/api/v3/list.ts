@@ -25,7 +25,9 @@ export interface ListDefinition<T extends TableName> {
   readonly hidden?: { readonly unless: string; readonly where: readonly Condition<T>[] }
   /** JSON of the elements as the list shows them, without embedded twins. */
   readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<string[]>
-  readonly links?: (viewer: Viewer) => Hal
+  readonly links?: (viewer: Viewer, rows: readonly RecordOf<T>[]) => Hal
+  /** JSON of what is embedded beside the elements, by name. */
+  readonly embedded?: (context: ApiContext, rows: readonly RecordOf<T>[]) => Promise<Readonly<Record<string, string>>>
 }
 
 export interface ListRequest<T extends TableName> {
@@ -57,7 +59,7 @@ export async function listPage<T extends TableName>(
     offset: (offset - 1) * size,
   })
   const elements = await definition.render(context, viewer, found.rows)
-  const { type, links } = definition
+  const { type, links, embedded } = definition
   return ok(
     renderPage({
       ...(type && { type }),
@@ -66,7 +68,8 @@ export async function listPage<T extends TableName>(
       page: page.value,
       total: found.total,
       elements,
-      ...(links && { links: links(viewer) }),
+      ...(links && { links: links(viewer, found.rows) }),
+      ...(embedded && { embedded: await embedded(context, found.rows) }),
     }),
   )
 }

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
+import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteProject } from '../embedded/delete.ts'
+import { PROJECT_SHAPE } from '../embedded/project-shape.ts'
 import { createProject, updateProject } from '../embedded/projects.ts'
 import { apiError } from '../errors.ts'
 import { inVisibleProjects } from '../permissions.ts'
@@ -15,22 +17,13 @@ import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { projectJson } from './representers/json.ts'
 import { PROJECT_STATUSES, renderProjectStatus } from './representers/project.ts'
-import { bodySchema, formattableSchema, halSchema, idParams, pageQuery, pageSchema, projectParams } from './route.ts'
+import { bodySchemaOf } from './representers/schema.ts'
+import { halSchema, idParams, pageQuery, pageSchema, projectParams } from './route.ts'
 import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
 
 const tag = 'Projects'
 const schema = halSchema('Project', { id: Type.Integer(), identifier: Type.String(), name: Type.String() })
-const body = bodySchema(
-  {
-    name: Type.String({ minLength: 1, maxLength: 255 }),
-    identifier: Type.String({ minLength: 1, maxLength: 100 }),
-    description: formattableSchema,
-    statusExplanation: formattableSchema,
-    active: Type.Boolean(),
-    public: Type.Boolean(),
-  },
-  ['parent', 'status'],
-)
+const body = bodySchemaOf<ProjectRecord>(PROJECT_SHAPE)
 
 export const PROJECTS: ListDefinition<'projects'> = {
   table: 'projects',

@@ -4,15 +4,18 @@ import { isAcceptedBody, parseJsonBodies } from '../content-type.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
+import { linkToDescription } from '../unreadable.ts'
 import { assigneeRoutes } from './assignees.ts'
 import { availableProjectRoutes } from './available-projects.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { configurationRoutes } from './configuration.ts'
+import { formRoutes } from './forms.ts'
 import { membershipRoutes } from './memberships.ts'
 import { principalRoutes } from './principals.ts'
 import { projectRoutes } from './projects.ts'
 import { roleRoutes } from './roles.ts'
 import { rootRoutes } from './root.ts'
+import { schemaRoutes } from './schemas.ts'
 import { timeEntryRoutes } from './time-entries.ts'
 import { userRoutes } from './users.ts'
 import { workPackageRoutes } from './work-packages.ts'
@@ -33,7 +36,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   parseJsonBodies(app)
   app.decorateRequest('viewer', undefined)
   app.addHook('onRequest', (_request, reply, next) => {
-    reply.header('link', '</api/v3/openapi.json>; rel="service-desc"')
+    linkToDescription(reply)
     if (context.snapshots.current.api.enabled) next()
     else sendError(reply, apiError('WebServiceDisabled'))
   })
@@ -49,6 +52,8 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   projectRoutes(app, context)
   workPackageRoutes(app, context)
   timeEntryRoutes(app, context)
+  formRoutes(app, context)
+  schemaRoutes(app, context)
   userRoutes(app, context)
   principalRoutes(app, context)
   membershipRoutes(app, context)

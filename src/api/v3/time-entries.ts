@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
+import type { TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteTimeEntry } from '../embedded/delete.ts'
 import { createTimeEntry, updateTimeEntry } from '../embedded/time-entries.ts'
+import { TIME_ENTRY_SHAPE } from '../embedded/time-entry-shape.ts'
 import { apiError } from '../errors.ts'
 import { inVisibleProjects, mayContributeSomewhere } from '../permissions.ts'
 import { findVisible } from './find.ts'
@@ -12,20 +14,13 @@ import { booleanFilter, dateFilter, idFilter, optionalIdFilter, timeFilter } fro
 import { loadTimeEntries, loadTimeEntry } from './related.ts'
 import { paths } from './representers/hal.ts'
 import { timeEntryJson } from './representers/json.ts'
-import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
+import { bodySchemaOf } from './representers/schema.ts'
+import { halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
 import { route, sendDeleted, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Time entries'
 const schema = halSchema('TimeEntry', { id: Type.Integer(), hours: nullableText, spentOn: Type.String() })
-const body = bodySchema(
-  {
-    hours: Type.String({ description: 'ISO 8601 duration: PT1H30M.' }),
-    spentOn: Type.String({ format: 'date' }),
-    comment: formattableSchema,
-    ongoing: Type.Boolean(),
-  },
-  ['entity', 'workPackage', 'project', 'activity', 'user'],
-)
+const body = bodySchemaOf<TimeEntryRecord>(TIME_ENTRY_SHAPE)
 
 const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
   table: 'timeEntries',

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
+import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { deleteWorkPackage } from '../embedded/delete.ts'
+import { WORK_PACKAGE_SHAPE } from '../embedded/work-package-shape.ts'
 import { createWorkPackage, updateWorkPackage } from '../embedded/work-packages.ts'
 import { apiError, sendError } from '../errors.ts'
 import { inVisibleProjects, mayContributeSomewhere, seesSomething } from '../permissions.ts'
@@ -14,28 +16,14 @@ import { loadWorkPackage, loadWorkPackages } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { workPackageJson } from './representers/json.ts'
-import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
+import { bodySchemaOf } from './representers/schema.ts'
+import { halSchema, idParams, pageQuery, pageSchema } from './route.ts'
 import { projectParams, route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
+import { embeddedSchemas, schemasLink } from './schemas.ts'
 
 const tag = 'Work packages'
 const schema = halSchema('WorkPackage', { id: Type.Integer(), lockVersion: Type.Integer(), subject: Type.String() })
-const body = bodySchema(
-  {
-    lockVersion: Type.Integer({ description: 'The version the change was made from; required when changing.' }),
-    subject: Type.String({ minLength: 1, maxLength: 255 }),
-    description: formattableSchema,
-    scheduleManually: Type.Boolean(),
-    startDate: nullableText,
-    dueDate: nullableText,
-    date: nullableText,
-    duration: nullableText,
-    estimatedTime: nullableText,
-    remainingTime: nullableText,
-    percentageDone: Type.Union([Type.Integer({ minimum: 0, maximum: 100 }), Type.Null()]),
-    ignoreNonWorkingDays: Type.Boolean(),
-  },
-  ['project', 'type', 'status', 'priority', 'assignee', 'responsible', 'parent'],
-)
+const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE)
 
 const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   table: 'workPackages',
@@ -82,12 +70,14 @@ const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   filtersDefault: [{ name: 'status', operator: 'o', values: [] }],
   render: async ({ store, memo }, viewer, rows) =>
     (await loadWorkPackages(store, rows)).map((view) => workPackageJson(memo, view, viewer, false)),
-  links: (viewer) => ({
+  embedded: async ({ store }, rows) => ({ schemas: await embeddedSchemas(store, rows) }),
+  links: (viewer, rows) => ({
     ...(mayContributeSomewhere(viewer) && {
       createWorkPackage: { href: `${paths.workPackages}/form`, method: 'post' },
       createWorkPackageImmediate: { href: paths.workPackages, method: 'post' },
       editWorkPackage: { href: `${paths.workPackages}/{work_package_id}/form`, method: 'post', templated: true },
     }),
+    schemas: schemasLink(rows),
     customFields: [],
     representations: [],
   }),

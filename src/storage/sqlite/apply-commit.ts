@@ -55,6 +55,7 @@ export function applyMutations(prepare: Prepare, cells: readonly Cell[]): void {
     const op = cells[at]
     if (op === 'insert') at = applyInsert(prepare, cells, at + 1)
     else if (op === 'update') at = applyUpdate(prepare, cells, at + 1)
+    else if (op === 'update all') at = applyUpdateAll(prepare, cells, at + 1)
     else if (op === 'increment') at = applyIncrement(prepare, cells, at + 1)
     else at = applyDelete(prepare, cells, at + 1)
   }
@@ -74,6 +75,14 @@ function applyUpdate(prepare: Prepare, cells: readonly Cell[], at: number): numb
     prepare(sql).run(...values, id)
   }
   return next
+}
+
+function applyUpdateAll(prepare: Prepare, cells: readonly Cell[], at: number): number {
+  const { table, id: value, names, values, next } = changesAt(cells, at)
+  const [column, raise] = cells.slice(next, next + 2).map((name) => columnOf(table, String(name)).sql)
+  const changes = [...names.map((name) => `"${name}" = ?`), `${raise} = ${raise} + 1`]
+  prepare(`UPDATE "${table}" SET ${changes.join(', ')} WHERE ${column} = ?`).run(...values, value)
+  return next + 2
 }
 
 function applyIncrement(prepare: Prepare, cells: readonly Cell[], at: number): number {

@@ -33,12 +33,22 @@ function encodeExpectation(into: Cell[], expectation: Expectation): void {
   pushChanges(into, expectation.table, expectation.values)
 }
 
-/** insert: table, values in the order of TABLES. update: table, id, count, columns, values. increment: table, id, column, by. delete: table, id. */
+/**
+ * insert: table, values in the order of TABLES. update: table, id, count, columns, values. increment: table, id, column, by.
+ * update all: table, value, count, columns, values, column, raise. delete: table, id.
+ */
 function encodeMutation(into: Cell[], mutation: Mutation): void {
   into.push(mutation.op, mutation.table)
   if (mutation.op === 'insert') {
     const row = mutation.row as Readonly<Record<string, Value>>
     for (const { name } of tableInfo(mutation.table).columns) into.push(toCell(row[name]))
+    return
+  }
+  if (mutation.op === 'update all') {
+    const { table, column, value, changes, raise } = mutation
+    into.push(value)
+    pushChanges(into, table, changes)
+    into.push(columnOf(table, column).name, columnOf(table, raise).name)
     return
   }
   into.push(mutation.id)

@@ -12,16 +12,19 @@ export interface CollectionPage {
   /** JSON of each element. */
   readonly elements: readonly string[]
   readonly links?: Hal
+  /** JSON of what is embedded beside the elements, by name. */
+  readonly embedded?: Readonly<Record<string, string>>
 }
 
 /** The page as JSON, around the elements' own. Reference §7: offset is a page number, and links carry the effective values. */
 export function renderPage(collection: CollectionPage): string {
-  const { page, total, elements } = collection
+  const { page, total, elements, embedded = {} } = collection
   const type = collection.type ?? 'Collection'
   const links = JSON.stringify({ ...pageLinks(collection), ...collection.links })
+  const beside = Object.entries(embedded).map(([name, json]) => `,"${name}":${json}`)
   return (
     `{"_type":"${type}","total":${total},"count":${elements.length},"pageSize":${page.size},"offset":${page.offset},` +
-    `"_embedded":{"elements":[${elements.join(',')}]},"_links":${links}}`
+    `"_embedded":{"elements":[${elements.join(',')}]${beside.join('')}},"_links":${links}}`
   )
 }
 

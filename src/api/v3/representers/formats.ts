@@ -74,9 +74,9 @@ export function dateTime(epochMs: number): string {
   return new Date(epochMs).toISOString()
 }
 
-/** Whether `text` is a calendar date written `YYYY-MM-DD`. */
+/** Whether `text` is a calendar date written `YYYY-MM-DD`, of the years 0001 to 9999. */
 export function isDate(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text.startsWith('0000')) return false
   const time = Date.parse(`${text}T00:00:00Z`)
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
 }

@@ -58,10 +58,15 @@ function projectEmbedded(view: ProjectView, viewer: Viewer): Hal {
 }
 
 export function renderProjectStatus(code: string): Hal {
-  return { _type: 'ProjectStatus', id: code, name: PROJECT_STATUSES[code] ?? code, _links: { self: statusLink(code) } }
+  return {
+    _type: 'ProjectStatus',
+    id: code,
+    name: PROJECT_STATUSES[code] ?? code,
+    _links: { self: projectStatusLink(code) },
+  }
 }
 
-function statusLink(code: string): Link {
+export function projectStatusLink(code: string): Link {
   return { href: paths.projectStatus(code), title: PROJECT_STATUSES[code] ?? code }
 }
 
@@ -88,7 +93,7 @@ function projectLinks({ record, ancestors }: ProjectView, viewer: Viewer): Hal {
     }),
     ...(viewer.admin && { delete: { href: self, method: 'delete' } }),
     schema: { href: paths.workspaceSchema },
-    status: record.statusCode === null ? NO_LINK : statusLink(record.statusCode),
+    status: record.statusCode === null ? NO_LINK : projectStatusLink(record.statusCode),
     ancestors: ancestors.map((one) => (sees(viewer, one.id) ? projectLink(one) : undisclosed('ancestor'))),
     parent: parent ? parentLink(parent, viewer) : NO_LINK,
   }

@@ -4,7 +4,12 @@ const DAYS_PER_WEEK = 7
 const WORKED_PER_WEEK = 5
 
 const dayNumber = (date: string) => Date.parse(`${date}T00:00:00Z`) / DAY_MS
-const dateOf = (day: number) => new Date(day * DAY_MS).toISOString().slice(0, 10)
+/** Undefined outside the years 0001 to 9999, which is all that `YYYY-MM-DD` can say. */
+function dateOf(day: number): string | undefined {
+  return day < dayNumber('0001-01-01') || day > dayNumber('9999-12-31')
+    ? undefined
+    : new Date(day * DAY_MS).toISOString().slice(0, 10)
+}
 /** 0 is Monday: 1970-01-01, day 0, was a Thursday. */
 const weekday = (day: number) => (((day + 3) % DAYS_PER_WEEK) + DAYS_PER_WEEK) % DAYS_PER_WEEK
 const isWorked = (day: number) => weekday(day) < WORKED_PER_WEEK
@@ -20,8 +25,8 @@ export function daysBetween(start: string, due: string, everyDay: boolean): numb
   return Math.max(worked, 1)
 }
 
-/** The date on which `days` days are over that begin at `start` (or, with `step` -1, end at it). */
-export function dateAfter(start: string, days: number, everyDay: boolean, step: 1 | -1): string {
+/** The date on which `days` days are over that begin at `start` (or, with `step` -1, end at it); undefined when no date says it. */
+export function dateAfter(start: string, days: number, everyDay: boolean, step: 1 | -1): string | undefined {
   const worked = (day: number) => everyDay || isWorked(day)
   let day = dayNumber(start)
   while (!worked(day)) day += step

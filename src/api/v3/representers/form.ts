@@ -1,0 +1,73 @@
+import type { ApiStore } from '../../context.ts'
+import type { Draft } from '../../embedded/draft.ts'
+import { NO_ID, type Shape } from '../../embedded/shape.ts'
+import { combineErrors, renderError, type ApiError } from '../../errors.ts'
+import { NO_LINK, type Hal, type Link } from './hal.ts'
+import { isPartOf, renderSchema, type Choices } from './schema.ts'
+
+export interface FormView<R> {
+  readonly shape: Shape<R>
+  readonly draft: Draft<R>
+  readonly self: string
+  /** Where the payload goes, once nothing is wrong with it. */
+  readonly commit: Link
+  /** Path of the schema by itself; null while it is not settled which. */
+  readonly schema: string | null
+  readonly milestone?: boolean
+}
+
+/** A form (reference §12.5): the resource as it would be, what may be set to what, and what is wrong. Nothing is saved. */
+export async function renderForm<R>(store: ApiStore, view: FormView<R>): Promise<Hal> {
+  const { shape, draft, milestone = false } = view
+  const { outcome } = draft
+  const self: Link = { href: view.self, method: 'post' }
+  return {
+    _type: 'Form',
+    _embedded: {
+      payload: await renderPayload(store, shape, draft, milestone),
+      schema: renderSchema(shape, view.schema, { milestone, choices: await choicesOf(store, shape, draft.record) }),
+      validationErrors: outcome.ok ? {} : byProperty(outcome.error),
+    },
+    _links: { self, validate: self, ...(outcome.ok && { commit: view.commit }) },
+  }
+}
+
+async function renderPayload<R>(
+  store: ApiStore,
+  shape: Shape<R>,
+  { record, current }: Draft<R>,
+  milestone: boolean,
+): Promise<Hal> {
+  const payload: Hal = {}
+  for (const [name, field] of Object.entries(shape.fields)) {
+    const needed = field.read ?? (field.guard && current)
+    if (needed && field.show && isPartOf(field, milestone)) payload[name] = field.show(record)
+  }
+  const links: Record<string, Link> = {}
+  for (const [name, { target, column, role }] of Object.entries(shape.links)) {
+    if (!target || column === undefined || role !== undefined) continue
+    const value = record[column] as number | string | null
+    links[name] = value === null || value === NO_ID ? NO_LINK : await target.link(store, value)
+  }
+  return { ...payload, _links: links }
+}
+
+async function choicesOf<R>(store: ApiStore, shape: Shape<R>, record: R): Promise<Choices> {
+  const choices: Record<string, readonly Hal[] | string> = {}
+  for (const [name, { allowed }] of Object.entries(shape.links)) {
+    if (allowed) choices[name] = 'href' in allowed ? allowed.href(record) : await allowed.list(store)
+  }
+  return choices
+}
+
+/** Several about one property come wrapped, as they would in the answer to a write. */
+function byProperty(errors: readonly ApiError[]): Hal {
+  const groups = new Map<string, [ApiError, ...ApiError[]]>()
+  for (const error of errors) {
+    const name = error.details?.['attribute'] ?? 'base'
+    const group = groups.get(name)
+    if (group) group.push(error)
+    else groups.set(name, [error])
+  }
+  return Object.fromEntries([...groups].map(([name, group]) => [name, renderError(combineErrors(group))]))
+}
