@@ -1,10 +1,11 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { RecordOf } from '../../storage/tables.ts'
+import type { TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findProject, findRow } from '../v3/find.ts'
 import { timeEntryUnchanged } from './expectations.ts'
+import { sendTimeAfter } from './moved-time.ts'
 import { spentChanges } from './spent-time.ts'
 import { unavailableStore } from './write.ts'
 
@@ -12,128 +13,191 @@ import { unavailableStore } from './write.ts'
  * Deletions take what belongs to the row along: first the dependents, in bounded pieces, then the row itself, on condition
  * that nothing depends on it any more. Whoever adds a dependent meanwhile makes that last step fail, and it starts over; what
  * is cut short by a crash is finished by deleting again. No event happens: the protocol has none for deletions.
+ *
+ * Others move rows meanwhile. So every step carries the chain by which its row was found, and is made only if the whole chain
+ * still holds: whatever goes was, in that very transaction, below what is being deleted. Where the chain is cut, the deletion
+ * leaves the row and all below it alone and goes on beside it.
  */
 
 const PIECE = 500
 const TRIES_MAX = 5
 
-type Deleted = Result<undefined, ApiError>
+type Link = Extract<Expectation, { kind: 'row' }>
 
-const DONE: Deleted = ok(undefined)
+/** From the row to be deleted down to the one at hand: each exists, and hangs where it was found. */
+type Chain = readonly Link[]
 
-export async function deleteTimeEntry(context: ApiContext, id: string): Promise<Deleted> {
+/** `cut`: place in the chain of the first row that is not where it was found any more. Absent when all went well. */
+interface Removal {
+  readonly cut?: number
+}
+type Removed = Result<Removal, ApiError>
+
+const DONE: Removed = ok({})
+
+export async function deleteTimeEntry(context: ApiContext, id: string): Promise<Removed> {
   const found = await findRow(context.store, 'timeEntries', id)
   if (!found.ok) return found
-  return removeAll(timeEntries(context, 'id'), found.value.id)
+  return removeTimeEntries(context, 'id', found.value.id, [])
 }
 
-export async function deleteWorkPackage(context: ApiContext, id: string): Promise<Deleted> {
+export async function deleteWorkPackage(context: ApiContext, id: string): Promise<Removed> {
   const found = await findRow(context.store, 'workPackages', id)
-  return found.ok ? removeWorkPackage(context, found.value.id) : found
+  if (!found.ok) return found
+  return removeWorkPackage(context, found.value.id, [
+    { kind: 'row', table: 'workPackages', id: found.value.id, values: {} },
+  ])
 }
 
-export async function deleteProject(context: ApiContext, id: string): Promise<Deleted> {
+export async function deleteProject(context: ApiContext, id: string): Promise<Removed> {
   const found = await findProject(context.store, id)
   if (!found.ok) return found
-  return removeProject(context, found.value.id)
+  return removeProject(context, found.value.id, [{ kind: 'row', table: 'projects', id: found.value.id, values: {} }])
 }
 
-async function removeProject(context: ApiContext, id: number): Promise<Deleted> {
+async function removeProject(context: ApiContext, id: number, chain: Chain): Promise<Removed> {
   const project = await context.store.get('projects', id)
   if (!project) return DONE
-  const removed = await removeRow(context, 'projects', id, [
-    dependents(context, 'projects', 'parentId', removeProject),
-    dependents(context, 'workPackages', 'projectId', removeWorkPackage),
-    timeEntries(context, 'projectId'),
-  ])
-  if (removed.ok) context.onProjectsChanged?.([String(id), project.identifier])
+  const removed = await removeRow(context, chain, {
+    below: [
+      () => removeRows(context, chain, id, SUBPROJECTS),
+      () => removeRows(context, chain, id, WORK_OF_PROJECT),
+      () => removeStrays(context, id, chain),
+    ],
+    none: [
+      absent('projects', 'parentId', id),
+      absent('workPackages', 'projectId', id),
+      absent('timeEntries', 'projectId', id),
+    ],
+    mutations: [{ op: 'delete', table: 'projects', id }],
+  })
+  if (removed.ok && removed.value.cut === undefined) context.onProjectsChanged?.([String(id), project.identifier])
   return removed
 }
 
-function removeWorkPackage(context: ApiContext, id: number): Promise<Deleted> {
-  return removeRow(context, 'workPackages', id, [
-    dependents(context, 'workPackages', 'parentId', removeWorkPackage),
-    timeEntries(context, 'workPackageId'),
-  ])
+function removeWorkPackage(context: ApiContext, id: number, chain: Chain): Promise<Removed> {
+  return removeRow(context, chain, {
+    below: [
+      () => removeRows(context, chain, id, CHILDREN),
+      () => removeTimeEntries(context, 'workPackageId', id, chain),
+    ],
+    none: [absent('workPackages', 'parentId', id), absent('timeEntries', 'workPackageId', id)],
+    mutations: [{ op: 'delete', table: 'workPackages', id }],
+  })
 }
 
-/** Rows that refer to one about to be deleted. */
-interface Dependents {
-  readonly none: (id: number) => Expectation
-  /** Removes some of them; undefined when none is left. */
-  readonly removeSome: (id: number) => Promise<Deleted | undefined>
+function absent(
+  ...[table, column, value]:
+    | ['projects', 'parentId', number]
+    | ['workPackages', 'projectId' | 'parentId', number]
+    | ['timeEntries', 'projectId' | 'workPackageId', number]
+): Expectation {
+  return { kind: 'absent', table, column, value } as Expectation
 }
 
-async function removeRow(
-  context: ApiContext,
-  table: 'projects' | 'workPackages',
-  id: number,
-  all: readonly Dependents[],
-): Promise<Deleted> {
+interface Removing {
+  /** Takes away what hangs below the row. */
+  readonly below: readonly (() => Promise<Removed>)[]
+  /** Nothing hangs below it any more. */
+  readonly none: readonly Expectation[]
+  readonly mutations: readonly Mutation[]
+}
+
+async function removeRow(context: ApiContext, chain: Chain, { below, none, mutations }: Removing): Promise<Removed> {
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
-    for (const some of all) {
-      const removed = await removeAll(some, id)
-      if (!removed.ok) return removed
+    for (const remove of below) {
+      const removed = await remove()
+      if (!removed.ok || removed.value.cut !== undefined) return removed
     }
-    const expect = all.map(({ none }) => none(id))
-    const committed = await commit(context, [{ op: 'delete', table, id }], expect)
-    if (committed !== 'conflict') return committed
+    const committed = await commit(context, chain, none, mutations)
+    if (committed !== 'again') return committed
   }
   return fail(apiError('UpdateConflict'))
 }
 
-async function removeAll({ removeSome }: Dependents, id: number): Promise<Deleted> {
-  for (;;) {
-    const removed = await removeSome(id)
-    if (!removed?.ok) return removed ?? DONE
-  }
+/** Rows with dependents of their own, and how they hang below others. */
+interface Dependents {
+  readonly table: 'projects' | 'workPackages'
+  readonly column: 'parentId' | 'projectId'
+  readonly remove: (context: ApiContext, id: number, chain: Chain) => Promise<Removed>
 }
 
-/** Dependents with dependents of their own: one by one. */
-function dependents<T extends 'projects' | 'workPackages'>(
+const SUBPROJECTS: Dependents = { table: 'projects', column: 'parentId', remove: removeProject }
+const WORK_OF_PROJECT: Dependents = { table: 'workPackages', column: 'projectId', remove: removeWorkPackage }
+const CHILDREN: Dependents = { table: 'workPackages', column: 'parentId', remove: removeWorkPackage }
+
+/** One by one; one that moves away meanwhile is passed over. */
+async function removeRows(
   context: ApiContext,
-  table: T,
-  column: keyof RecordOf<T> & string,
-  remove: (context: ApiContext, id: number) => Promise<Deleted>,
-): Dependents {
-  return {
-    none: (id) => ({ kind: 'absent', table, column, value: id }) as Expectation,
-    async removeSome(id) {
-      const where = [{ column, comparison: '=', value: id }] as const
-      const { rows } = await context.store.list(table, { where, orderBy: [], limit: PIECE, offset: 0 })
-      for (const row of rows) {
-        const removed = await remove(context, row.id)
-        if (!removed.ok) return removed
-      }
-      return rows.length > 0 ? DONE : undefined
-    },
+  chain: Chain,
+  value: number,
+  { table, column, remove }: Dependents,
+): Promise<Removed> {
+  const where = [{ column: column as 'parentId', comparison: '=', value }] as const
+  for (;;) {
+    const { rows } = await context.store.list(table, { where, orderBy: [], limit: PIECE, offset: 0 })
+    if (rows.length === 0) return DONE
+    for (const { id } of rows) {
+      const link = { kind: 'row', table, id, values: { [column]: value } } as Link
+      const removed = await remove(context, id, [...chain, link])
+      if (!removed.ok) return removed
+      if (removed.value.cut !== undefined && removed.value.cut < chain.length) return removed
+    }
   }
 }
 
 /** Time entries go in pieces, each with the time it takes off the work packages, on condition that no entry changed meanwhile. */
-function timeEntries(context: ApiContext, column: 'id' | 'projectId' | 'workPackageId'): Dependents {
-  return {
-    none: (id) => ({ kind: 'absent', table: 'timeEntries', column, value: id }),
-    async removeSome(id) {
-      const where = [{ column, comparison: '=', value: id }] as const
-      const { rows } = await context.store.list('timeEntries', { where, orderBy: [], limit: PIECE, offset: 0 })
-      if (rows.length === 0) return undefined
-      const mutations = rows.flatMap((row): Mutation[] => [
-        { op: 'delete', table: 'timeEntries', id: row.id },
-        ...spentChanges(undefined, row),
-      ])
-      const committed = await commit(context, mutations, rows.map(timeEntryUnchanged))
-      return committed === 'conflict' ? DONE : committed
-    },
+async function removeTimeEntries(
+  context: ApiContext,
+  column: 'id' | 'workPackageId',
+  value: number,
+  chain: Chain,
+): Promise<Removed> {
+  const where = [{ column, comparison: '=', value }] as const
+  for (;;) {
+    const { rows } = await context.store.list('timeEntries', { where, orderBy: [], limit: PIECE, offset: 0 })
+    if (rows.length === 0) return DONE
+    const mutations = rows.flatMap(removal)
+    const committed = await commit(context, chain, rows.map(timeEntryUnchanged), mutations)
+    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
   }
 }
 
+/**
+ * Time entries that bear a project's id once its work packages are gone: their work package has moved away, and they are sent
+ * after it. What has none does not belong to anything.
+ */
+async function removeStrays(context: ApiContext, projectId: number, chain: Chain): Promise<Removed> {
+  const where = [{ column: 'projectId', comparison: '=', value: projectId }] as const
+  for (;;) {
+    const { rows } = await context.store.list('timeEntries', { where, orderBy: [], limit: PIECE, offset: 0 })
+    for (const id of new Set(rows.map((row) => row.workPackageId))) {
+      const work = await context.store.get('workPackages', id)
+      // It has come since: the last step will find it, and start over.
+      if (work?.projectId === projectId) return DONE
+      const settled = work
+        ? await sendTimeAfter(context, id)
+        : await removeTimeEntries(context, 'workPackageId', id, chain)
+      if (!settled.ok || settled.value?.cut !== undefined) return settled.ok ? ok({ ...settled.value }) : settled
+    }
+    if (rows.length === 0) return DONE
+  }
+}
+
+function removal(entry: TimeEntryRecord): Mutation[] {
+  return [{ op: 'delete', table: 'timeEntries', id: entry.id }, ...spentChanges(undefined, entry)]
+}
+
+/** `again`: the chain holds, something else does not. */
 async function commit(
   context: ApiContext,
-  mutations: readonly Mutation[],
+  chain: Chain,
   expect: readonly Expectation[],
-): Promise<Deleted | 'conflict'> {
-  const committed = await context.store.commit({ expect, mutations, events: [] })
+  mutations: readonly Mutation[],
+): Promise<Removed | 'again'> {
+  const committed = await context.store.commit({ expect: [...chain, ...expect], mutations, events: [] })
   if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
-  return committed.outcome === 'conflict' ? 'conflict' : DONE
+  if (committed.outcome === 'committed') return DONE
+  const cut = chain.findIndex((link) => link === committed.expectation)
+  return cut < 0 ? 'again' : ok({ cut })
 }

@@ -1,8 +1,8 @@
-import { ok, type Result } from '../../base/result.ts'
+import { fail, ok, type Result } from '../../base/result.ts'
 import type { Mutation } from '../../storage/store.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
-import type { ApiError } from '../errors.ts'
+import { apiError, type ApiError } from '../errors.ts'
 import { findProject } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
 import { PROJECT_STATUSES, renderProject } from '../v3/representers/project.ts'
@@ -104,6 +104,8 @@ async function planProject(
   errors.push(...checkParent(record, view.ancestors))
   const failed = failure(errors)
   if (failed) return failed
+  // The parent was found a moment ago: it has been deleted since.
+  if (view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(apiError('UpdateConflict'))
 
   return ok({
     expect: [

@@ -8,6 +8,7 @@ import { loadWorkPackage } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkReadOnly, violation } from './body.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { moveTo, sendTimeAfter, timeOf } from './moved-time.ts'
 import { checkRecord, readInput, resolveDates, resolveLinks, type WorkPackageInput } from './work-package-input.ts'
 import { changedColumns, failure, write, type WritePlan } from './write.ts'
 
@@ -40,12 +41,15 @@ export async function updateWorkPackage(
 ): Promise<Result<string, ApiError>> {
   const input = readInput(raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
+  const written = await write(context, viewer, async () => {
     const found = await findRow(context.store, 'workPackages', id)
     if (!found.ok) return found
     if (input.value.body.fields['lockVersion'] !== found.value.lockVersion) return fail(apiError('UpdateConflict'))
     return planWorkPackage(context, input.value, found.value, found.value)
   })
+  // The move itself is done, whatever becomes of this: deleting a project looks again.
+  if (written.ok && input.value.links.project !== undefined) await sendTimeAfter(context, Number(id))
+  return written
 }
 
 const NO_ID = 0
@@ -113,7 +117,7 @@ async function planWorkPackage(
   const failed = failure(errors)
   if (failed) return failed
   // Every reference was found a moment ago: it has been deleted since.
-  if (!view) return fail(apiError('UpdateConflict'))
+  if (!view || view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(apiError('UpdateConflict'))
   const { mutations, moved } = await mutationsOf(context, record, current)
   return ok({
     expect: [
@@ -173,17 +177,6 @@ async function mutationsOf(
     id: record.id,
     changes: changedColumns(current, record),
   } as const
-  const moved = record.projectId === current.projectId ? [] : await entriesOf(context, record)
+  const moved = record.projectId === current.projectId ? [] : await timeOf(context, record)
   return { mutations: [update, ...moved.map((entry) => moveTo(record.projectId, entry))], moved }
-}
-
-const MOVED_MAX = 10_000
-
-async function entriesOf({ store }: ApiContext, record: WorkPackageRecord): Promise<TimeEntryRecord[]> {
-  const where = [{ column: 'workPackageId', comparison: '=', value: record.id }] as const
-  return (await store.list('timeEntries', { where, orderBy: [], limit: MOVED_MAX, offset: 0 })).rows
-}
-
-function moveTo(projectId: number, { id, revision }: TimeEntryRecord): Mutation {
-  return { op: 'update', table: 'timeEntries', id, changes: { projectId, revision: revision + 1 } }
 }
