@@ -11,9 +11,11 @@ import { href, openTestApi, overriding, type Json, type TestApi } from './suppor
  * deletion is under way, and nothing is left that refers to a row that has gone.
  */
 
-const KINDS = ['projects', 'workPackages', 'timeEntries'] as const
+const KINDS = ['projects', 'workPackages', 'timeEntries', 'journals'] as const
 type Kind = (typeof KINDS)[number]
-const PATHS = { projects: 'projects', workPackages: 'work_packages', timeEntries: 'time_entries' } as const
+const PATHS = {
+  ...{ projects: 'projects', workPackages: 'work_packages', timeEntries: 'time_entries', journals: 'activities' },
+} as const
 
 /** Columns by which a row hangs below another. */
 const ABOVE: Record<Kind, readonly (readonly [column: string, kind: Kind])[]> = {
@@ -23,6 +25,7 @@ const ABOVE: Record<Kind, readonly (readonly [column: string, kind: Kind])[]> = 
     ['projectId', 'projects'],
   ],
   timeEntries: [['workPackageId', 'workPackages']],
+  journals: [['workPackageId', 'workPackages']],
 }
 
 interface Committed {
@@ -95,7 +98,7 @@ async function run(seed: number): Promise<void> {
   const random = seededRandom(seed)
   const { log, deleting, wrap } = openSite(random)
   const api = await openTestApi({}, { wrap })
-  const known: Record<Kind, number[]> = { projects: [], workPackages: [], timeEntries: [] }
+  const known: Record<Kind, number[]> = { projects: [], workPackages: [], timeEntries: [], journals: [] }
   const some = (kind: Kind) => href(`${PATHS[kind]}/${random.pick(known[kind])}`)
   const maybe = (kind: Kind) => (known[kind].length > 0 && random.fraction() < 0.7 ? some(kind) : { href: null })
   const call = async (method: string, path: string, body?: object) => {
@@ -123,6 +126,9 @@ async function run(seed: number): Promise<void> {
   const newProject = () => create('projects', { name: `P${(names += 1)}`, _links: { parent: maybe('projects') } })
   const newWork = () =>
     create('workPackages', { subject: 'W', _links: { project: some('projects'), parent: maybe('workPackages') } })
+  const comment = async () => {
+    await call('POST', `${some('workPackages').href}/activities`, { comment: { raw: 'Said' } })
+  }
   const steps: readonly (readonly [weight: number, () => Promise<void>])[] = [
     [2, newProject],
     [6, newWork],
@@ -130,6 +136,7 @@ async function run(seed: number): Promise<void> {
       5,
       () => create('timeEntries', { hours: 'PT1M', spentOn: '2026-03-01', _links: { entity: some('workPackages') } }),
     ],
+    [3, comment],
     [6, () => move('workPackages', { project: some('projects') })],
     [4, () => move('workPackages', { parent: maybe('workPackages') })],
     [2, () => move('projects', { parent: maybe('projects') })],

@@ -1,10 +1,10 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { TimeEntryRecord } from '../../storage/tables.ts'
-import type { ApiContext } from '../context.ts'
+import type { JournalRecord, TimeEntryRecord } from '../../storage/tables.ts'
+import type { ApiContext, ApiStore } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findProject, findRow } from '../v3/find.ts'
-import { timeEntryUnchanged } from './expectations.ts'
+import { timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
 import { sendTimeAfter } from './moved-time.ts'
 import { spentChanges } from './spent-time.ts'
 import { unavailableStore } from './write.ts'
@@ -69,7 +69,7 @@ async function removeProject(context: ApiContext, id: number, chain: Chain): Pro
       absent('workPackages', 'projectId', id),
       absent('timeEntries', 'projectId', id),
     ],
-    mutations: [{ op: 'delete', table: 'projects', id }],
+    last: async () => ({ expect: [], mutations: [{ op: 'delete', table: 'projects', id }] }),
   })
   if (removed.ok && removed.value.cut === undefined) context.onProjectsChanged?.([String(id), project.identifier])
   return removed
@@ -80,10 +80,41 @@ function removeWorkPackage(context: ApiContext, id: number, chain: Chain): Promi
     below: [
       () => removeRows(context, chain, id, CHILDREN),
       () => removeTimeEntries(context, 'workPackageId', id, chain),
+      () => removeOldJournals(context, id, chain),
     ],
     none: [absent('workPackages', 'parentId', id), absent('timeEntries', 'workPackageId', id)],
-    mutations: [{ op: 'delete', table: 'workPackages', id }],
+    last: () => lastOfWorkPackage(context, id),
   })
+}
+
+/** The last piece of the journals goes with the work package: there is always one, and a commit of its own would be half of all. */
+async function lastOfWorkPackage({ store }: ApiContext, id: number): Promise<Last | undefined> {
+  // Read first: whoever writes a journal after this raises its revision.
+  const work = await store.get('workPackages', id)
+  const { rows, total } = await journalsOf(store, id)
+  if (total > PIECE) return undefined
+  return {
+    expect: work ? [workPackageUnchanged(work)] : [],
+    mutations: [...rows.map(removalOf), { op: 'delete', table: 'workPackages', id }],
+  }
+}
+
+async function removeOldJournals(context: ApiContext, workPackageId: number, chain: Chain): Promise<Removed> {
+  for (;;) {
+    const { rows, total } = await journalsOf(context.store, workPackageId)
+    if (total <= PIECE) return DONE
+    const committed = await commit(context, chain, [], rows.map(removalOf))
+    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+  }
+}
+
+function journalsOf(store: ApiStore, workPackageId: number) {
+  const where = [{ column: 'workPackageId', comparison: '=', value: workPackageId }] as const
+  return store.list('journals', { where, orderBy: [], limit: PIECE, offset: 0 })
+}
+
+function removalOf({ id }: JournalRecord): Mutation {
+  return { op: 'delete', table: 'journals', id }
 }
 
 function absent(
@@ -100,16 +131,23 @@ interface Removing {
   readonly below: readonly (() => Promise<Removed>)[]
   /** Nothing hangs below it any more. */
   readonly none: readonly Expectation[]
+  /** The row itself, and what goes in the same commit; undefined when something below it has appeared. */
+  readonly last: () => Promise<Last | undefined>
+}
+
+interface Last {
+  readonly expect: readonly Expectation[]
   readonly mutations: readonly Mutation[]
 }
 
-async function removeRow(context: ApiContext, chain: Chain, { below, none, mutations }: Removing): Promise<Removed> {
+async function removeRow(context: ApiContext, chain: Chain, { below, none, last }: Removing): Promise<Removed> {
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
     for (const remove of below) {
       const removed = await remove()
       if (!removed.ok || removed.value.cut !== undefined) return removed
     }
-    const committed = await commit(context, chain, none, mutations)
+    const step = await last()
+    const committed = step ? await commit(context, chain, [...none, ...step.expect], step.mutations) : 'again'
     if (committed !== 'again') return committed
   }
   return fail(apiError('UpdateConflict'))

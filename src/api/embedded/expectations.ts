@@ -1,5 +1,6 @@
 import type { Expectation } from '../../storage/store.ts'
-import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { WorkPackageView } from '../v3/representers/work-package.ts'
+import type { JournalRecord, ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 
 /** "This row is still as it was read": its version column says so. */
 
@@ -7,8 +8,23 @@ export function projectUnchanged({ id, revision }: ProjectRecord): Expectation {
   return { kind: 'row', table: 'projects', id, values: { revision } }
 }
 
-export function workPackageUnchanged({ id, lockVersion }: WorkPackageRecord): Expectation {
-  return { kind: 'row', table: 'workPackages', id, values: { lockVersion } }
+export function workPackageUnchanged({ id, revision }: WorkPackageRecord): Expectation {
+  return { kind: 'row', table: 'workPackages', id, values: { revision } }
+}
+
+/** All that a whole representation of a work package shows of others, besides the lists of the installation. */
+export function surroundingsUnchanged(view: WorkPackageView): Expectation[] {
+  return [
+    projectUnchanged(view.project),
+    ...view.projectAncestors.map(projectUnchanged),
+    ...view.ancestors.map(workPackageUnchanged),
+    ...(view.parent && view.parent.project.id !== view.project.id ? [projectUnchanged(view.parent.project)] : []),
+  ]
+}
+
+/** Only a comment is ever changed; a journal has no version of its own. */
+export function journalUnchanged({ id, notes }: JournalRecord): Expectation {
+  return { kind: 'row', table: 'journals', id, values: { notes } }
 }
 
 export function timeEntryUnchanged({ id, revision }: TimeEntryRecord): Expectation {

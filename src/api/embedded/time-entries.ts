@@ -98,7 +98,7 @@ async function planTimeEntry(
     ],
     mutations: mutationsOf(context, record, current),
     ...(!current && {
-      event: { name: 'time_entry:created', key: 'time_entry', project: workPackage.project } as const,
+      events: [{ name: 'time_entry:created', key: 'time_entry', project: workPackage.project }] as const,
     }),
     render: (viewer) => renderTimeEntry(withOwnTime(view, current), viewer, true),
   })

@@ -7,7 +7,8 @@ import { findRow } from '../v3/find.ts'
 import { loadWorkPackage } from '../v3/related.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
 import { checkReadOnly, violation } from './body.ts'
-import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { surroundingsUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { changesOf, insertJournal } from './journals.ts'
 import { moveTo, sendTimeAfter, timeOf } from './moved-time.ts'
 import { checkRecord, readInput, resolveDates, resolveLinks, type WorkPackageInput } from './work-package-input.ts'
 import { changedColumns, failure, write, type WritePlan } from './write.ts'
@@ -28,7 +29,7 @@ export async function createWorkPackage(
   return write(context, viewer, async () => {
     const base = await newWorkPackage(context, viewer, id)
     if (within) base.projectId = within.id
-    return planWorkPackage(context, input.value, base, undefined)
+    return planWorkPackage(context, viewer, input.value, base, undefined)
   })
 }
 
@@ -41,12 +42,13 @@ export async function updateWorkPackage(
 ): Promise<Result<string, ApiError>> {
   const input = readInput(raw)
   if (!input.ok) return input
-  const written = await write(context, viewer, async () => {
+  const plan = async () => {
     const found = await findRow(context.store, 'workPackages', id)
     if (!found.ok) return found
     if (input.value.body.fields['lockVersion'] !== found.value.lockVersion) return fail(apiError('UpdateConflict'))
-    return planWorkPackage(context, input.value, found.value, found.value)
-  })
+    return planWorkPackage(context, viewer, input.value, found.value, found.value)
+  }
+  const written = await write(context, viewer, plan, id)
   // The move itself is done, whatever becomes of this: deleting a project looks again.
   if (written.ok && input.value.links.project !== undefined) await sendTimeAfter(context, Number(id))
   return written
@@ -83,6 +85,7 @@ async function newWorkPackage({ store, clock }: ApiContext, viewer: Viewer, id: 
     scheduleManually: true,
     ignoreNonWorkingDays: false,
     lockVersion: 0,
+    revision: 1,
     createdAt: now,
     updatedAt: now,
   }
@@ -97,6 +100,7 @@ async function defaultId(store: ApiStore, table: 'types' | 'statuses' | 'priorit
 /** `base` is what the input is laid over; `current` the stored row, undefined for a new one. */
 async function planWorkPackage(
   context: ApiContext,
+  viewer: Viewer,
   input: WorkPackageInput,
   base: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
@@ -118,23 +122,22 @@ async function planWorkPackage(
   if (failed) return failed
   // Every reference was found a moment ago: it has been deleted since.
   if (!view || view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(apiError('UpdateConflict'))
-  const { mutations, moved } = await mutationsOf(context, record, current)
+  const { mutations, moved } = await mutationsOf(context, viewer, record, current)
   return ok({
     expect: [
       ...(current ? [workPackageUnchanged(current)] : []),
       // An entry that has gone to another work package meanwhile must not follow this one.
       ...moved.map(timeEntryUnchanged),
-      projectUnchanged(view.project),
-      ...view.projectAncestors.map(projectUnchanged),
-      ...view.ancestors.map(workPackageUnchanged),
-      ...(view.parent && view.parent.project.id !== view.project.id ? [projectUnchanged(view.parent.project)] : []),
+      ...surroundingsUnchanged(view),
     ],
     mutations,
-    event: {
-      name: current ? 'work_package:updated' : 'work_package:created',
-      key: 'work_package',
-      project: view.project,
-    },
+    events: [
+      {
+        name: current ? 'work_package:updated' : 'work_package:created',
+        key: 'work_package',
+        project: view.project,
+      },
+    ],
     render: (viewer) => renderWorkPackage(view, viewer, true),
   })
 }
@@ -164,12 +167,15 @@ function checkNew(input: WorkPackageInput): ApiError[] {
 /** None when nothing changes; otherwise `record` gets its new version and time, and logged time follows into another project. */
 async function mutationsOf(
   context: ApiContext,
+  viewer: Viewer,
   record: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
 ): Promise<{ mutations: Mutation[]; moved: TimeEntryRecord[] }> {
-  if (!current) return { mutations: [{ op: 'insert', table: 'workPackages', row: record }], moved: [] }
+  const journal = () => insertJournal(context, viewer, record, { changes: changesOf(current, record) })
+  if (!current) return { mutations: [{ op: 'insert', table: 'workPackages', row: record }, journal()], moved: [] }
   if (Object.keys(changedColumns(current, record)).length === 0) return { mutations: [], moved: [] }
   record.lockVersion = current.lockVersion + 1
+  record.revision = current.revision + 1
   record.updatedAt = context.clock.now()
   const update = {
     op: 'update',
@@ -178,5 +184,5 @@ async function mutationsOf(
     changes: changedColumns(current, record),
   } as const
   const moved = record.projectId === current.projectId ? [] : await timeOf(context, record)
-  return { mutations: [update, ...moved.map((entry) => moveTo(record.projectId, entry))], moved }
+  return { mutations: [update, journal(), ...moved.map((entry) => moveTo(record.projectId, entry))], moved }
 }

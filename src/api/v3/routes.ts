@@ -4,6 +4,7 @@ import { isAcceptedBody, parseJsonBodies } from '../content-type.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
+import { activityRoutes } from './activities.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { configurationRoutes } from './configuration.ts'
 import { projectRoutes } from './projects.ts'
@@ -43,6 +44,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   specRoutes(app)
   projectRoutes(app, context)
   workPackageRoutes(app, context)
+  activityRoutes(app, context)
   timeEntryRoutes(app, context)
   userRoutes(app, context)
   catalogueRoutes(app, context, TYPES)

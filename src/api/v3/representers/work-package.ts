@@ -105,6 +105,7 @@ function workPackageLinks(view: WorkPackageView, viewer: Viewer): Hal {
     ...(viewer.admin && { update: { href: `${self}/form`, method: 'post' } }),
     schema: { href: paths.workPackageSchema(record.projectId, record.typeId) },
     ...(viewer.admin && workPackageActions(record, self)),
+    activities: { href: paths.workPackageActivities(record.id) },
     timeEntries: { href: filteredPath(paths.timeEntries, 'entity_id', '=', [String(record.id)]) },
     relations: { href: `${self}/relations` },
     attachments: { href: `${self}/attachments` },
@@ -136,5 +137,6 @@ function workPackageActions(record: WorkPackageRecord, self: string): Hal {
       title: `Add child of ${record.subject}`,
     },
     changeParent: { href: self, method: 'patch', title: `Change parent of ${record.subject}` },
+    addComment: { href: paths.workPackageActivities(record.id), method: 'post', title: 'Add comment' },
   }
 }

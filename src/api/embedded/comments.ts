@@ -1,0 +1,114 @@
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { EventName } from '../../resources/vocabulary.ts'
+import type { JournalRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { ApiContext, Viewer } from '../context.ts'
+import { apiError, type ApiError } from '../errors.ts'
+import { findRow } from '../v3/find.ts'
+import { mayComment, mayEdit, maySee, mayUseInternal } from '../v3/journal-access.ts'
+import { loadJournal } from '../v3/journals.ts'
+import { loadWorkPackage } from '../v3/related.ts'
+import { renderJournal } from '../v3/representers/journal.ts'
+import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
+import { boolean, formattable, parseProperties, readBody, violation } from './body.ts'
+import { journalUnchanged, surroundingsUnchanged, workPackageUnchanged } from './expectations.ts'
+import { newJournal } from './journals.ts'
+import { failure, write, type WritePlan } from './write.ts'
+
+const FIELDS = { comment: formattable, internal: boolean }
+
+function readComment(raw: unknown): Result<{ notes: string | undefined; internal: boolean }, ApiError> {
+  const body = readBody(raw)
+  if (!body.ok) return body
+  const errors: ApiError[] = []
+  const { comment, internal = false } = parseProperties(body.value.fields, FIELDS, errors)
+  return failure(errors) ?? ok({ notes: comment, internal })
+}
+
+/** A comment is a journal that says something: it changes the work package's time, not its `lockVersion`. */
+export async function createComment(
+  context: ApiContext,
+  viewer: Viewer,
+  workPackageId: string,
+  raw: unknown,
+): Promise<Result<string, ApiError>> {
+  const input = readComment(raw)
+  if (!input.ok) return input
+  const { notes = '', internal } = input.value
+  const plan = async (): Promise<Result<WritePlan, ApiError>> => {
+    const found = await findRow(context.store, 'workPackages', workPackageId)
+    if (!found.ok) return found
+    if (!mayComment(viewer) || (internal && !mayUseInternal(viewer))) return fail(apiError('MissingPermission'))
+    if (notes.trim() === '') return fail(violation('comment', "Comment can't be blank."))
+    return planComment(context, viewer, found.value, { notes, internal })
+  }
+  return write(context, viewer, plan, workPackageId)
+}
+
+async function planComment(
+  context: ApiContext,
+  viewer: Viewer,
+  current: WorkPackageRecord,
+  note: { readonly notes: string; readonly internal: boolean },
+): Promise<Result<WritePlan, ApiError>> {
+  const changes = { revision: current.revision + 1, updatedAt: context.clock.now() }
+  const work = await loadWorkPackage(context.store, { ...current, ...changes })
+  // Something it cannot be without was deleted since, and itself with it.
+  if (!work) return fail(apiError('UpdateConflict'))
+  const record = newJournal(context, viewer, work.record, note)
+  const view = { record, workPackage: work.record, user: viewer, details: [] }
+  const name: EventName = `work_package_comment:${note.internal ? 'internal_comment' : 'comment'}`
+  return ok({
+    expect: [workPackageUnchanged(current), ...surroundingsUnchanged(work)],
+    mutations: [
+      { op: 'update', table: 'workPackages', id: current.id, changes },
+      { op: 'insert', table: 'journals', row: record },
+    ],
+    events: [
+      { name: 'work_package:updated', key: 'work_package', project: work.project, render: whole(work) },
+      { name, key: 'activity', project: work.project },
+    ],
+    render: (viewer) => renderJournal(view, viewer, work),
+  })
+}
+
+function whole(work: WorkPackageView) {
+  return (viewer: Viewer) => renderWorkPackage(work, viewer, true)
+}
+
+/** Changes what was said, not when; no event happens. An empty text takes it back. */
+export async function updateComment(
+  context: ApiContext,
+  viewer: Viewer,
+  id: string,
+  raw: unknown,
+): Promise<Result<string, ApiError>> {
+  const input = readComment(raw)
+  if (!input.ok) return input
+  return write(context, viewer, async () => {
+    const found = await findJournal(context, viewer, id)
+    if (!found.ok) return found
+    const { record: current, work } = found.value
+    if (!mayEdit(viewer, current)) return fail(apiError('MissingPermission'))
+    const { notes = current.notes } = input.value
+    const changes = { notes, updatedAt: context.clock.now() }
+    const view = await loadJournal(context.store, work.record, { ...current, ...changes })
+    return ok({
+      expect: [journalUnchanged(current)],
+      mutations: notes === current.notes ? [] : [{ op: 'update', table: 'journals', id: current.id, changes }],
+      render: (viewer) => renderJournal(view, viewer, work),
+    })
+  })
+}
+
+/** A journal the viewer may see, with its work package. */
+export async function findJournal(
+  { store }: ApiContext,
+  viewer: Viewer,
+  id: string,
+): Promise<Result<{ record: JournalRecord; work: WorkPackageView }, ApiError>> {
+  const found = await findRow(store, 'journals', id)
+  if (!found.ok || !maySee(viewer, found.value)) return fail(apiError('NotFound'))
+  const row = await store.get('workPackages', found.value.workPackageId)
+  const work = row && (await loadWorkPackage(store, row))
+  return work ? ok({ record: found.value, work }) : fail(apiError('NotFound'))
+}
