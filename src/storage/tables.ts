@@ -117,13 +117,13 @@ export const TABLES = {
     userId: integer,
     /** Counts from 1 within the work package, without gaps. */
     version: integer,
-    /** The comment; empty when nothing was said. */
-    notes: text,
     internal: boolean,
-    /** JSON: column -> [before, after]; of long texts only whether there was one. */
-    changes: text,
     createdAt: integer,
     updatedAt: integer,
+    /** JSON: column -> [before, after]; of long texts only whether there was one. */
+    changes: text,
+    /** The comment; empty when nothing was said. Last, so that counting and filtering need not read past it. */
+    notes: text,
   },
   timeEntries: {
     id: integer,

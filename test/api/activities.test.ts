@@ -197,17 +197,19 @@ describe('a comment', () => {
   })
 
   it.each([
-    [{}, 422, "Comment can't be blank."],
-    [{ comment: { raw: ' \n' } }, 422, "Comment can't be blank."],
-    [{ comment: null }, 422, "Comment can't be blank."],
-    [{ comment: { raw: 5 } }, 422, expect.stringContaining("Invalid format for property 'comment'")],
+    ['nothing', {}, 422, "Comment can't be blank."],
+    ['blank', { comment: { raw: ' \n' } }, 422, "Comment can't be blank."],
+    ['null', { comment: null }, 422, "Comment can't be blank."],
+    ['too long', { comment: { raw: 'x'.repeat(65_537) } }, 422, 'Comment is too long (maximum is 65536 characters).'],
+    ['a number', { comment: { raw: 5 } }, 422, expect.stringContaining("Invalid format for property 'comment'")],
     [
+      'internal by a word',
       { comment: { raw: 'x' }, internal: 'yes' },
       422,
       expect.stringContaining("Invalid format for property 'internal'"),
     ],
-    [[], 400, 'The request body must be a JSON object.'],
-  ])('%j is refused', async (body, status, message) => {
+    ['no object', [], 400, 'The request body must be a JSON object.'],
+  ])('that is %s is refused', async (_, body, status, message) => {
     const response = await post(1, body)
     expect([response.statusCode, response.json<Json>()['message']]).toEqual([status, message])
   })
@@ -259,6 +261,21 @@ const stored = (workPackageId: number) => {
   const where = [{ column: 'workPackageId', comparison: '=', value: workPackageId }] as const
   return api.store.list('journals', { where, orderBy: [], limit: 10_000, offset: 0 })
 }
+
+describe('the collections a work package links to', () => {
+  it.each(['activities', 'relations', 'attachments'])(
+    '%s answer, and are empty where nothing is kept',
+    async (name) => {
+      const { id, _links: links } = await work()
+      const response = await api.call('GET', links[name]?.href ?? '')
+      expect([response.statusCode, response.json<Json>()['_type']]).toEqual([200, 'Collection'])
+      const count = name === 'activities' ? 1 : 0
+      const self = { href: `/api/v3/work_packages/${id}/${name}` }
+      expect(response.json()).toMatchObject({ total: count, count, _links: { self } })
+      expect(response.json<Json>()._embedded.elements).toHaveLength(count)
+    },
+  )
+})
 
 describe('internal comments', () => {
   const stranger = { id: 77, admin: false } as Viewer

@@ -14,13 +14,18 @@ import { journalUnchanged, surroundingsUnchanged, workPackageUnchanged } from '.
 import { newJournal } from './journals.ts'
 import { failure, write, type WritePlan } from './write.ts'
 
+const COMMENT_MAX = 65_536
+
 const FIELDS = { comment: formattable, internal: boolean }
+
+const TOO_LONG = `Comment is too long (maximum is ${COMMENT_MAX} characters).`
 
 function readComment(raw: unknown): Result<{ notes: string | undefined; internal: boolean }, ApiError> {
   const body = readBody(raw)
   if (!body.ok) return body
   const errors: ApiError[] = []
   const { comment, internal = false } = parseProperties(body.value.fields, FIELDS, errors)
+  if ((comment?.length ?? 0) > COMMENT_MAX) errors.push(violation('comment', TOO_LONG))
   return failure(errors) ?? ok({ notes: comment, internal })
 }
 

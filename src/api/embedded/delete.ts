@@ -20,6 +20,8 @@ import { unavailableStore } from './write.ts'
  */
 
 const PIECE = 500
+/** Journals may be long. */
+const JOURNALS_PIECE = 100
 const TRIES_MAX = 5
 
 type Link = Extract<Expectation, { kind: 'row' }>
@@ -92,7 +94,7 @@ async function lastOfWorkPackage({ store }: ApiContext, id: number): Promise<Las
   // Read first: whoever writes a journal after this raises its revision.
   const work = await store.get('workPackages', id)
   const { rows, total } = await journalsOf(store, id)
-  if (total > PIECE) return undefined
+  if (total > JOURNALS_PIECE) return undefined
   return {
     expect: work ? [workPackageUnchanged(work)] : [],
     mutations: [...rows.map(removalOf), { op: 'delete', table: 'workPackages', id }],
@@ -102,7 +104,7 @@ async function lastOfWorkPackage({ store }: ApiContext, id: number): Promise<Las
 async function removeOldJournals(context: ApiContext, workPackageId: number, chain: Chain): Promise<Removed> {
   for (;;) {
     const { rows, total } = await journalsOf(context.store, workPackageId)
-    if (total <= PIECE) return DONE
+    if (total <= JOURNALS_PIECE) return DONE
     const committed = await commit(context, chain, [], rows.map(removalOf))
     if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
   }
@@ -110,7 +112,7 @@ async function removeOldJournals(context: ApiContext, workPackageId: number, cha
 
 function journalsOf(store: ApiStore, workPackageId: number) {
   const where = [{ column: 'workPackageId', comparison: '=', value: workPackageId }] as const
-  return store.list('journals', { where, orderBy: [], limit: PIECE, offset: 0 })
+  return store.list('journals', { where, orderBy: [], limit: JOURNALS_PIECE, offset: 0 })
 }
 
 function removalOf({ id }: JournalRecord): Mutation {
