@@ -13,6 +13,7 @@ export default defineConfig({
       'test/sources/directory-life.test.ts',
       'test/reconcile/names.test.ts',
       'test/routing/route-table.test.ts',
+      'test/api/deletions.test.ts',
     ],
     env: { NEPENTHES_TEST_EFFORT: 'long' },
     pool: 'forks',

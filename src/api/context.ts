@@ -5,6 +5,7 @@ import type { SnapshotReader } from '../routing/snapshot.ts'
 import type { RecordReader, Store } from '../storage/store.ts'
 import type { UserRecord } from '../storage/tables.ts'
 import type { JsonMemo } from './json-memo.ts'
+import type { Turns } from './turns.ts'
 
 /** What the API asks of the store: reads, ids and commits, nothing of deliveries. */
 export type ApiStore = RecordReader & Pick<Store, 'commit' | 'allocateId'>
@@ -27,6 +28,7 @@ export interface ApiOptions {
 /** What the parts of the API are given: the options, and what they share. */
 export interface ApiContext extends ApiOptions {
   readonly memo: JsonMemo
+  readonly turns: Turns
 }
 
 /** What a user holds in projects, by their ids. Empty for administrators, who need none of it. */

@@ -7,6 +7,7 @@ import { apiError, sendError, type ApiError } from './errors.ts'
 import { createJsonMemo } from './json-memo.ts'
 import { oauthRoutes } from './oauth.ts'
 import { collectSpec } from './spec.ts'
+import { createTurns } from './turns.ts'
 import { answerUnparsed, protocolError, refuse, routeExpectations } from './unreadable.ts'
 import { v3Routes } from './v3/routes.ts'
 
@@ -17,7 +18,7 @@ const PARAM_MAX = 900
 
 /** The API as a server that does not listen yet: the caller decides where, tests inject. `close()` ends it. */
 export function createApi(options: ApiOptions): FastifyInstance {
-  const context: ApiContext = { ...options, memo: createJsonMemo() }
+  const context: ApiContext = { ...options, memo: createJsonMemo(), turns: createTurns() }
   const cors = createCors(context.snapshots)
   const app = fastify({
     bodyLimit: BODY_MAX_BYTES,

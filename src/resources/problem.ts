@@ -97,7 +97,7 @@ export const PROBLEM_CODES = {
   },
   UnsupportedEvent: {
     what: 'Warning: an event that exists, but that the embedded backend does not send.',
-    cause: 'Comments and attachments are events of other backends only.',
+    cause: 'Attachments are events of other backends only.',
     cure: 'Remove it: the operator does not accept the document (`Accepted` is False, reason `UnsupportedValue`).',
   },
   DuplicateItem: {

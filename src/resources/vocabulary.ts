@@ -22,6 +22,8 @@ export const EMBEDDED_EVENTS: readonly EventName[] = [
   'work_package:created',
   'work_package:updated',
   'time_entry:created',
+  'work_package_comment:comment',
+  'work_package_comment:internal_comment',
 ]
 
 export const ORDERINGS = ['None', 'PerProject', 'Strict'] as const

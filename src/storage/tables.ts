@@ -116,10 +116,27 @@ export const TABLES = {
     spentMinutes: integer,
     scheduleManually: boolean,
     ignoreNonWorkingDays: boolean,
-    /** Rises with every write: shown, and required of writers, as `lockVersion`. */
+    /** Rises with every change: shown, and required of writers, as `lockVersion`. */
     lockVersion: integer,
+    /** Rises with every journal, comments included: the version of the latest. Never shown. */
+    revision: integer,
     createdAt: integer,
     updatedAt: integer,
+  },
+  /** What became of a work package, one row a write: what it changed, what was said. Goes with its work package. */
+  journals: {
+    id: integer,
+    workPackageId: indexed(integer),
+    userId: integer,
+    /** Counts from 1 within the work package, without gaps. */
+    version: integer,
+    internal: boolean,
+    createdAt: integer,
+    updatedAt: integer,
+    /** JSON: column -> [before, after]; of long texts only whether there was one. */
+    changes: text,
+    /** The comment; empty when nothing was said. Last, so that counting and filtering need not read past it. */
+    notes: text,
   },
   timeEntries: {
     id: integer,
@@ -158,4 +175,5 @@ export type PriorityRecord = RecordOf<'priorities'>
 export type ActivityRecord = RecordOf<'activities'>
 export type ProjectRecord = RecordOf<'projects'>
 export type WorkPackageRecord = RecordOf<'workPackages'>
+export type JournalRecord = RecordOf<'journals'>
 export type TimeEntryRecord = RecordOf<'timeEntries'>

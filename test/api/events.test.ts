@@ -40,6 +40,9 @@ async function everything(api: TestApi): Promise<void> {
     estimatedTime: 'PT8H',
     _links: { assignee: href('users/1'), parent: href('work_packages/1') },
   })
+  const comments = '/api/v3/work_packages/1/activities'
+  await api.create(comments, { comment: { raw: 'Looks <b>good</b>.\n\nTo me.' } })
+  await api.create(comments, { comment: { raw: 'Between us' }, internal: true })
   api.clock.advance(60_000)
   await api.call('PATCH', '/api/v3/work_packages/2', { lockVersion: 0, percentageDone: 20, duration: 'P2D' })
   await api.create('/api/v3/time_entries', {
@@ -64,7 +67,7 @@ describe('the payloads', () => {
   it.each(EMBEDDED_EVENTS)('of %s is as it was', async (name) => {
     const payload = JSON.parse(bodies.get(name) ?? 'null') as Record<string, unknown>
     await expect(`${JSON.stringify(payload, null, 2)}\n`).toMatchFileSnapshot(`golden/${name.replace(':', '-')}.json`)
-    const [key = ''] = name.split(':')
+    const key = name.startsWith('work_package_comment') ? 'activity' : name.split(':')[0]
     expect(Object.keys(payload)).toEqual(['action', key, 'actor'])
     expect(payload['action']).toBe(name)
     expect(payload['actor']).toMatchObject({ _type: 'User', login: 'admin' })
@@ -77,6 +80,20 @@ describe('the representation in an event', () => {
     const { api, deliveries } = await withWebhooks([all])
     const response = await api.call('POST', '/api/v3/projects', { name: 'Demo' })
     expect(deliveries[0]?.body).toContain(`"project":${response.body},"actor":`)
+  })
+
+  it('of a comment is the answer too; beside it goes the work package as it is shown from then on', async () => {
+    const { api, deliveries } = await withWebhooks([all])
+    await api.create('/api/v3/projects', { name: 'Demo' })
+    await api.create('/api/v3/projects/1/work_packages', { subject: 'x' })
+    api.clock.advance(1_000)
+    const response = await api.call('POST', '/api/v3/work_packages/1/activities', { comment: { raw: 'Hello' } })
+    const shown = await api.call('GET', '/api/v3/work_packages/1')
+    const [updated, comment] = deliveries.slice(2)
+    expect([updated?.eventName, comment?.eventName]).toEqual(['work_package:updated', 'work_package_comment:comment'])
+    expect(updated?.body).toContain(`"work_package":${shown.body},"actor":`)
+    expect(comment?.body).toContain(`"activity":${response.body},"actor":`)
+    expect(updated?.eventId).not.toBe(comment?.eventId)
   })
 })
 
@@ -138,6 +155,34 @@ describe('deliveries', () => {
     expect(seen[0]?.events).toMatchObject([{ name: 'project:created', projectId: 1, webhooks: ['all'] }])
   })
 
+  it('a comment and what it does to the work package are one commit, each event with the webhooks that want it', async () => {
+    const seen: WriteSet[] = []
+    const { api } = await withWebhooks(
+      [
+        { name: 'comments', events: ['work_package_comment:comment'] },
+        { name: 'both', events: ['work_package_comment:comment', 'work_package:updated'] },
+        { name: 'internal', events: ['work_package_comment:internal_comment'] },
+        { name: 'elsewhere', events: ['work_package_comment:comment'], projects: ['other'] },
+      ],
+      (store) => overriding(store, { commit: (write) => (seen.push(write), store.commit(write)) }),
+    )
+    await api.create('/api/v3/projects', { name: 'Demo' })
+    await api.create('/api/v3/projects/1/work_packages', { subject: 'x' })
+    await api.create('/api/v3/work_packages/1/activities', { comment: { raw: 'Hello' } })
+    await api.create('/api/v3/work_packages/1/activities', { comment: { raw: 'Psst' }, internal: true })
+    const events = seen.map((write) => write.events.map(({ name, webhooks }) => `${name} to ${webhooks.join(' ')}`))
+    expect(events).toEqual([
+      [],
+      [],
+      ['work_package:updated to both', 'work_package_comment:comment to comments both'],
+      ['work_package:updated to both', 'work_package_comment:internal_comment to internal'],
+    ])
+    expect(seen[2]?.mutations.map(({ op, table }) => `${op} ${table}`)).toEqual([
+      'update workPackages',
+      'insert journals',
+    ])
+  })
+
   it('none comes of refusals, of changes that change nothing, of time changed, of deletions', async () => {
     const { api, deliveries } = await withWebhooks([all])
     await everything(api)
@@ -148,9 +193,11 @@ describe('deliveries', () => {
       await api.call('PATCH', '/api/v3/work_packages/2', { lockVersion: 0, subject: 'Late' }),
       await api.call('PATCH', '/api/v3/work_packages/2', { lockVersion: 1, subject: 'Fix login' }),
       await api.call('PATCH', '/api/v3/time_entries/1', { hours: 'PT3H' }),
+      await api.call('POST', '/api/v3/work_packages/1/activities', { comment: { raw: ' ' } }),
+      await api.call('PATCH', '/api/v3/activities/3', { comment: { raw: 'Said otherwise' } }),
       await api.call('DELETE', '/api/v3/projects/infra'),
     ].map((response) => response.statusCode)
-    expect(statuses).toEqual([422, 200, 409, 200, 200, 204])
+    expect(statuses).toEqual([422, 200, 409, 200, 200, 422, 200, 204])
     expect(deliveries).toHaveLength(before)
   })
 

@@ -53,6 +53,10 @@ const made = {
     const entity = href(`work_packages/${await made.work(place)}`)
     return (await api.create('/api/v3/time_entries', { hours: 'PT1H', spentOn: '2026-03-01', _links: { entity } })).id
   },
+  async comment(place: string) {
+    const path = `/api/v3/work_packages/${await made.work(place)}/activities`
+    return (await api.create(path, { comment: { raw: 'Said by the administrator' } })).id
+  },
   async user() {
     return (await api.create('/api/v3/users', made.person())).id
   },
@@ -130,6 +134,18 @@ function workRows(): Row[] {
       WORKED,
     ],
     ['DELETE /work_packages/{id}', at(''), [204, 204, 204, 403, 404]],
+    ['GET /work_packages/{id}/activities', at('/activities'), SEEN],
+    [
+      'POST /work_packages/{id}/activities',
+      async (place) => [...(await at('/activities')(place)), { comment: { raw: 'Said' } }],
+      [201, 201, 201, 403, 404],
+    ],
+    ['GET /activities/{id}', async (place) => [`/activities/${await made.comment(place)}`], SEEN],
+    [
+      'PATCH /activities/{id}',
+      async (place) => [`/activities/${await made.comment(place)}`, { comment: { raw: 'Said otherwise' } }],
+      [200, 200, 403, 403, 404],
+    ],
     ['GET /work_packages/{id}/attachments', at('/attachments'), SEEN],
     ['GET /work_packages/{id}/relations', at('/relations'), SEEN],
     ['GET /work_packages/{id}/available_assignees', at('/available_assignees'), WORKED],

@@ -254,7 +254,7 @@ items:
   test('warn of events that exist, and that the embedded backend does not send', () => {
     const text = webhook('').replace('["project:created"]', '["project:created", "attachment:created"]')
     expect(told(text)).toEqual([
-      'warning 4:62 UnsupportedEvent: spec.events[1]: the embedded backend does not send attachment:created: the operator does not accept this document / It sends project:created, project:updated, work_package:created, work_package:updated, time_entry:created.',
+      'warning 4:62 UnsupportedEvent: spec.events[1]: the embedded backend does not send attachment:created: the operator does not accept this document / It sends project:created, project:updated, work_package:created, work_package:updated, time_entry:created, work_package_comment:comment, work_package_comment:internal_comment.',
     ])
     expect(read(text).documents[0]?.problems).toEqual([])
   })

@@ -64,6 +64,7 @@ export function newWorkPackage(id: number, parts: Partial<WorkPackageRecord> = {
     scheduleManually: false,
     ignoreNonWorkingDays: false,
     lockVersion: 0,
+    revision: 1,
     createdAt: NOON,
     updatedAt: NOON,
     ...parts,

@@ -129,7 +129,7 @@ function planProject(
       ...ancestors.map(projectUnchanged),
     ],
     mutations: mutationsOf(context, record, current),
-    event: { name: current ? 'project:updated' : 'project:created', key: 'project', project: record },
+    events: [{ name: current ? 'project:updated' : 'project:created', key: 'project', project: record }],
     projects: [String(record.id), record.identifier, ...(current ? [current.identifier] : [])],
     render: (viewer) => renderProject(view, viewer, true),
   }

@@ -106,7 +106,7 @@ function planTimeEntry(
       projectUnchanged(project),
     ],
     mutations: mutationsOf(context, record, current),
-    ...(!current && { event: { name: 'time_entry:created', key: 'time_entry', project } as const }),
+    ...(!current && { events: [{ name: 'time_entry:created', key: 'time_entry', project }] as const }),
     render: (viewer) => renderTimeEntry(withOwnTime(view, current), viewer, true),
   }
 }

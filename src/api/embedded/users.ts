@@ -6,9 +6,9 @@ import { apiError, combineErrors, type ApiError } from '../errors.ts'
 import { firstUser } from '../seed.ts'
 import { renderUserActions } from '../v3/representers/user.ts'
 import { readOnly, violation } from './body.ts'
-import { plainRows, removeRow } from './delete.ts'
 import { allErrors, failed } from './draft.ts'
 import { userUnchanged } from './expectations.ts'
+import { absent, removePlainRows, removeRow, type Chain } from './removal.ts'
 import { checkFixed, columnsOf, readInput, type Input } from './shape.ts'
 import { checkUser, USER_SHAPE } from './user-shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
@@ -86,7 +86,7 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens and memberships go first, on the usual conditions (delete.ts).
+ * Tokens and memberships go first, on the usual conditions (removal.ts).
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
@@ -96,10 +96,16 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
   }
   const nobody = { login: `:deleted:${id}`, firstName: 'Deleted', lastName: 'user', email: '', language: 'en' }
   const changes = { ...nobody, admin: false, status: 'deleted', updatedAt: context.clock.now() }
-  return removeRow(context, { op: 'update', table: 'users', id, changes }, [
-    plainRows(context, 'tokens', 'userId'),
-    plainRows(context, 'memberships', 'userId'),
-  ])
+  const chain: Chain = [{ kind: 'row', table: 'users', id, values: {} }]
+  const removed = await removeRow(context, chain, {
+    below: [
+      () => removePlainRows(context, 'tokens', 'userId', id, chain),
+      () => removePlainRows(context, 'memberships', 'userId', id, chain),
+    ],
+    none: [absent('tokens', 'userId', id), absent('memberships', 'userId', id)],
+    last: async () => ({ expect: [], mutations: [{ op: 'update', table: 'users', id, changes }] }),
+  })
+  return removed.ok ? ok(undefined) : removed
 }
 
 /** The first user has the token the program itself keeps: it would be back at the next start, so it stays what it is. */

@@ -11,7 +11,8 @@ import { checkPeople } from './assignable.ts'
 import { authorize, authorizeInAll } from './authority.ts'
 import { violation } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
-import { projectUnchanged, workPackageUnchanged } from './expectations.ts'
+import { surroundingsUnchanged, workPackageUnchanged } from './expectations.ts'
+import { changesOf, insertJournal } from './journals.ts'
 import { checkNesting } from './nesting.ts'
 import { checkFixed, checkLimits, columnsOf, NO_ID, readInput, resolveLinks } from './shape.ts'
 import { resolveDates, type WorkPackageInput } from './work-package-dates.ts'
@@ -39,7 +40,7 @@ export async function updateWorkPackage(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {})))
+  return write(context, viewer, async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {})), id)
 }
 
 /** For a form, a new work package needs no id. */
@@ -100,6 +101,7 @@ async function newWorkPackage({ store, clock }: ApiContext, viewer: Viewer, id: 
     scheduleManually: true,
     ignoreNonWorkingDays: false,
     lockVersion: 0,
+    revision: 1,
     createdAt: now,
     updatedAt: now,
   }
@@ -139,27 +141,25 @@ async function draftWorkPackage(
     ...(await checkNesting(store, 'workPackages', { record, current, ancestors: view.ancestors }, NESTING)),
   ])
   const allowed = [...authorized.value, ...assigned]
-  return ok({ record, current, outcome: misplaced ?? ok(() => planWorkPackage(context, view, current, allowed)) })
+  return ok({
+    record,
+    current,
+    outcome: misplaced ?? ok(() => planWorkPackage(context, viewer, view, current, allowed)),
+  })
 }
 
 function planWorkPackage(
   context: ApiContext,
+  viewer: Viewer,
   view: WorkPackageView,
   current: WorkPackageRecord | undefined,
   allowed: readonly Expectation[],
 ): WritePlan {
-  const { record, project, parent } = view
+  const { record, project } = view
   return {
-    expect: [
-      ...allowed,
-      ...(current ? [workPackageUnchanged(current)] : []),
-      projectUnchanged(project),
-      ...view.projectAncestors.map(projectUnchanged),
-      ...view.ancestors.map(workPackageUnchanged),
-      ...(parent && parent.project.id !== project.id ? [projectUnchanged(parent.project)] : []),
-    ],
-    mutations: mutationsOf(context, record, current),
-    event: { name: current ? 'work_package:updated' : 'work_package:created', key: 'work_package', project },
+    expect: [...allowed, ...(current ? [workPackageUnchanged(current)] : []), ...surroundingsUnchanged(view)],
+    mutations: mutationsOf(context, viewer, record, current),
+    events: [{ name: current ? 'work_package:updated' : 'work_package:created', key: 'work_package', project }],
     render: (viewer) => renderWorkPackage(view, viewer, true),
   }
 }
@@ -176,17 +176,20 @@ function checkProject({ project }: WorkPackageView, current: WorkPackageRecord |
 
 /** None when nothing changes; otherwise `record` gets its new version and time, and logged time follows into another project. */
 function mutationsOf(
-  { clock }: ApiContext,
+  context: ApiContext,
+  viewer: Viewer,
   record: WorkPackageRecord,
   current: WorkPackageRecord | undefined,
 ): Mutation[] {
-  if (!current) return [{ op: 'insert', table: 'workPackages', row: record }]
+  const journal = () => insertJournal(context, viewer, record, { changes: changesOf(current, record) })
+  if (!current) return [{ op: 'insert', table: 'workPackages', row: record }, journal()]
   if (Object.keys(changedColumns(current, record)).length === 0) return []
   record.lockVersion = current.lockVersion + 1
-  record.updatedAt = clock.now()
+  record.revision = current.revision + 1
+  record.updatedAt = context.clock.now()
   const changes = changedColumns(current, record)
   const update = { op: 'update', table: 'workPackages', id: record.id, changes } as const
-  return record.projectId === current.projectId ? [update] : [update, moveTime(record)]
+  return [update, journal(), ...(record.projectId === current.projectId ? [] : [moveTime(record)])]
 }
 
 /**

@@ -16,7 +16,7 @@ export interface WritePlan {
   readonly expect: readonly Expectation[]
   /** Empty: there is nothing to change, and no event happens. */
   readonly mutations: readonly Mutation[]
-  readonly event?: PlannedEvent
+  readonly events?: readonly PlannedEvent[]
   /** Ids and identifiers, old and new, of the projects this changes. */
   readonly projects?: readonly string[]
   /** The full representation of the resource as it will be. */
@@ -25,41 +25,65 @@ export interface WritePlan {
 
 export interface PlannedEvent {
   readonly name: EventName
-  readonly key: 'project' | 'work_package' | 'time_entry'
+  readonly key: 'project' | 'work_package' | 'time_entry' | 'activity'
   readonly project: Pick<ProjectRecord, 'id' | 'identifier'>
+  /** The event's resource, when it is another than the plan's. */
+  readonly render?: (viewer: Viewer) => Hal
 }
 
 /** A conflict means that somebody was faster: read again and plan again, so often. */
 const TRIES_MAX = 5
 
+type Plan = () => Promise<Result<WritePlan, ApiError>>
+
 /**
  * Plans and commits until it holds: serialisable, because whatever the plan was built from is expected to be unchanged in
  * the same transaction. The value is the representation as JSON; the event carries the very same text.
+ *
+ * `workPackage`: the one that is written, for those who know it beforehand: its writers go one after the other. Whoever is sent
+ * back because of a work package joins the queue of that one.
  */
 export async function write(
   context: ApiContext,
   viewer: Viewer,
-  plan: () => Promise<Result<WritePlan, ApiError>>,
+  plan: Plan,
+  workPackage?: string,
 ): Promise<Result<string, ApiError>> {
+  let turn = workPackage
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
-    const planned = await plan()
-    if (!planned.ok && planned.error === VANISHED) continue
-    if (!planned.ok) return planned
-    const shown = JSON.stringify(planned.value.render(viewer))
-    const { expect, mutations } = planned.value
-    if (mutations.length === 0) return ok(shown)
-    const committed = await context.store.commit({
-      expect,
-      mutations,
-      events: buildEvents(context, viewer, planned.value, shown),
-    })
-    if (committed.outcome === 'committed') {
-      if (planned.value.projects) context.onProjectsChanged?.(planned.value.projects)
-      return ok(shown)
+    const once = () => writeOnce(context, viewer, plan)
+    const written = await (turn === undefined ? once() : context.turns.take(turn, once))
+    if ('ok' in written) {
+      if (written.ok || written.error !== VANISHED) return written
+      continue
     }
-    if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
+    const { expectation } = written
+    if (expectation.kind === 'row' && expectation.table === 'workPackages') turn = String(expectation.id)
   }
   return fail(apiError('UpdateConflict'))
+}
+
+/** What no longer held, when the plan was overtaken. */
+interface Overtaken {
+  readonly expectation: Expectation
+}
+
+async function writeOnce(
+  context: ApiContext,
+  viewer: Viewer,
+  plan: Plan,
+): Promise<Result<string, ApiError> | Overtaken> {
+  const planned = await plan()
+  if (!planned.ok) return planned
+  const shown = JSON.stringify(planned.value.render(viewer))
+  const { expect, mutations, projects } = planned.value
+  if (mutations.length === 0) return ok(shown)
+  const events = buildEvents(context, viewer, planned.value, shown)
+  const committed = await context.store.commit({ expect, mutations, events })
+  if (committed.outcome === 'conflict') return committed
+  if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
+  if (projects) context.onProjectsChanged?.(projects)
+  return ok(shown)
 }
 
 export function unavailableStore({ log }: ApiContext, reason: string): { ok: false; error: ApiError } {
@@ -72,25 +96,32 @@ export function unavailableStore({ log }: ApiContext, reason: string): { ok: fal
  * is never built. That is most writes of most installations.
  */
 function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown: string): NewEvent[] {
-  const { event } = plan
-  if (!event) return []
-  const { id, identifier } = event.project
-  const matched = context.snapshots.current.routes.match({
-    name: event.name,
-    projectId: id,
-    projectIdentifier: identifier,
-  })
-  if (matched.length === 0) return []
-  return [
-    {
-      id: `evt_${context.random.bytes(16).toString('hex')}`,
+  const { events = [] } = plan
+  return events.flatMap((event) => {
+    const { id, identifier } = event.project
+    const matched = context.snapshots.current.routes.match({
       name: event.name,
       projectId: id,
-      occurredAt: context.clock.now(),
-      body: eventBody(event, viewer, viewer.admin ? shown : JSON.stringify(plan.render(asAdministrator(viewer)))),
-      webhooks: matched.map((webhook) => webhook.name),
-    },
-  ]
+      projectIdentifier: identifier,
+    })
+    if (matched.length === 0) return []
+    return [
+      {
+        id: `evt_${context.random.bytes(16).toString('hex')}`,
+        name: event.name,
+        projectId: id,
+        occurredAt: context.clock.now(),
+        body: eventBody(event, viewer, resourceOf(event, viewer, plan, shown)),
+        webhooks: matched.map((webhook) => webhook.name),
+      },
+    ]
+  })
+}
+
+/** As an administrator sees it; the text shown to the writer, where that is the same. */
+function resourceOf({ render }: PlannedEvent, viewer: Viewer, plan: WritePlan, shown: string): string {
+  if (render) return JSON.stringify(render(asAdministrator(viewer)))
+  return viewer.admin ? shown : JSON.stringify(plan.render(asAdministrator(viewer)))
 }
 
 function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): string {

@@ -19,12 +19,12 @@ const CHILDREN_MAX = 10_000
 type WithParent = 'projects' | 'workPackages'
 
 /** Rows fetched so far. */
-interface Fetched {
+export interface Fetched {
   need<T extends TableName>(table: T, ids: Iterable<number | null>): Promise<void>
   get<T extends TableName>(table: T, id: number | null): RecordOf<T> | undefined
 }
 
-function fetchRows(store: RecordReader): Fetched {
+export function fetchRows(store: RecordReader): Fetched {
   const tables = new Map<TableName, Map<number, object | undefined>>()
   return {
     async need(table, ids) {

@@ -5,6 +5,7 @@ import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
 import { linkToDescription } from '../unreadable.ts'
+import { activityRoutes } from './activities.ts'
 import { assigneeRoutes } from './assignees.ts'
 import { availableProjectRoutes } from './available-projects.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
@@ -51,6 +52,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   specRoutes(app)
   projectRoutes(app, context)
   workPackageRoutes(app, context)
+  activityRoutes(app, context)
   timeEntryRoutes(app, context)
   formRoutes(app, context)
   schemaRoutes(app, context)

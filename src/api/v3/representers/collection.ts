@@ -48,11 +48,11 @@ function queryString(query: Readonly<Record<string, string>>): string {
     .join('&')
 }
 
-/** A collection that is never cut into pages: the short lists. */
-export function renderWhole(path: string, elements: readonly Hal[]): Hal {
+/** A collection that is never cut into pages: the short lists. `total` is more than the elements when there are too many to show. */
+export function renderWhole(path: string, elements: readonly Hal[], total = elements.length): Hal {
   return {
     _type: 'Collection',
-    total: elements.length,
+    total,
     count: elements.length,
     _embedded: { elements },
     _links: { self: { href: path } },

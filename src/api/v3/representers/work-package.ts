@@ -108,6 +108,7 @@ function workPackageLinks(view: WorkPackageView, viewer: Viewer): Hal {
     ...(writable && { update: { href: `${self}/form`, method: 'post' } }),
     schema: { href: paths.workPackageSchema(record.projectId, record.typeId) },
     ...(writable && workPackageActions(record, self)),
+    activities: { href: paths.workPackageActivities(record.id) },
     timeEntries: { href: filteredPath(paths.timeEntries, 'entity_id', '=', [String(record.id)]) },
     relations: { href: `${self}/relations` },
     attachments: { href: `${self}/attachments` },
@@ -148,5 +149,6 @@ function workPackageActions(record: WorkPackageRecord, self: string): Hal {
       title: `Add child of ${record.subject}`,
     },
     changeParent: { href: self, method: 'patch', title: `Change parent of ${record.subject}` },
+    addComment: { href: paths.workPackageActivities(record.id), method: 'post', title: 'Add comment' },
   }
 }

@@ -1,0 +1,98 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { ApiStore } from '../../src/api/context.ts'
+import { href, openTestApi, overriding, type TestApi } from './support.ts'
+
+/** What happens in the middle of a write, at the worst moment. */
+
+let api: TestApi
+let meanwhile:
+  { readonly at: (what: string, table: string) => boolean; readonly happen: () => Promise<unknown> } | undefined
+
+/** Lets something happen once, before the next step it is meant for. */
+async function open(): Promise<void> {
+  const before = async (what: string, table: string) => {
+    if (!meanwhile?.at(what, table)) return
+    const { happen } = meanwhile
+    meanwhile = undefined
+    await happen()
+  }
+  const wrap = (store: ApiStore): ApiStore =>
+    overriding(store, {
+      get: async (table, id) => (await before('get', table), store.get(table, id)),
+      find: async (table, column, value) => (await before('find', table), store.find(table, column, value)),
+      commit: async (write) => {
+        for (const { op, table } of write.mutations) await before(op, table)
+        return store.commit(write)
+      },
+    })
+  api = await openTestApi({}, { wrap })
+  for (const name of ['Demo', 'Other']) await api.create('/api/v3/projects', { name })
+  await api.create('/api/v3/projects/demo/work_packages', { subject: 'Work' })
+}
+afterEach(() => api.close())
+
+const step = (what: string, table: string, happen: () => Promise<unknown>) => {
+  meanwhile = { at: (...now) => now.join() === `${what},${table}`, happen }
+}
+const log = (minutes: number) =>
+  api.create('/api/v3/time_entries', {
+    ...{ hours: `PT${minutes}M`, spentOn: '2026-03-01' },
+    _links: { entity: href('work_packages/1') },
+  })
+const moveWork = () =>
+  api.call('PATCH', '/api/v3/work_packages/1', { lockVersion: 0, _links: { project: href('projects/other') } })
+
+describe('time logged while its work package moves into another project', () => {
+  it('goes along', async () => {
+    await open()
+    step('update', 'workPackages', () => log(5))
+    expect((await moveWork()).statusCode).toBe(200)
+    expect(await api.store.get('timeEntries', 1)).toMatchObject({ projectId: 2, minutes: 5 })
+  })
+})
+
+describe('a parent that is deleted while a child of it is written', () => {
+  it('leaves no work package below nothing', async () => {
+    await open()
+    step('get', 'types', () => api.call('DELETE', '/api/v3/work_packages/1'))
+    const body = { subject: 'Child', _links: { parent: href('work_packages/1') } }
+    expect((await api.call('POST', '/api/v3/projects/demo/work_packages', body)).statusCode).toBe(422)
+    expect((await api.call('GET', '/api/v3/work_packages')).json()).toMatchObject({ total: 0 })
+  })
+
+  it('leaves no project below nothing', async () => {
+    await open()
+    step('find', 'projects', () => api.call('DELETE', '/api/v3/projects/2'))
+    const body = { name: 'Child', identifier: 'child', _links: { parent: href('projects/2') } }
+    expect((await api.call('POST', '/api/v3/projects', body)).statusCode).toBe(422)
+    expect((await api.call('GET', '/api/v3/projects/child')).statusCode).toBe(404)
+  })
+})
+
+describe('while a project is being deleted', () => {
+  it('a work package that moves out stays, with all that hangs below it', async () => {
+    await open()
+    await log(5)
+    await api.create('/api/v3/projects/other/work_packages', {
+      subject: 'Child',
+      _links: { parent: href('work_packages/1') },
+    })
+    step('delete', 'journals', moveWork)
+    expect((await api.call('DELETE', '/api/v3/projects/demo')).statusCode).toBe(204)
+    for (const path of ['work_packages/1', 'work_packages/2', 'time_entries/1'])
+      expect((await api.call('GET', `/api/v3/${path}`)).statusCode).toBe(200)
+    expect((await api.call('GET', '/api/v3/work_packages/1/activities')).json()).toMatchObject({ total: 2 })
+  })
+
+  it('a subproject that moves out stays', async () => {
+    await open()
+    const below = { name: 'Below', _links: { parent: href('projects/demo') } }
+    const { id } = await api.create('/api/v3/projects', below)
+    step('delete', 'projects', () =>
+      api.call('PATCH', `/api/v3/projects/${id}`, { _links: { parent: { href: null } } }),
+    )
+    expect((await api.call('DELETE', '/api/v3/projects/demo')).statusCode).toBe(204)
+    expect((await api.call('GET', `/api/v3/projects/${id}`)).statusCode).toBe(200)
+    expect(api.projectChanges.at(-1)).toEqual(['1', 'demo'])
+  })
+})
