@@ -16,6 +16,7 @@ interface ErrorKind {
 export const ERRORS = {
   BadRequest: { status: 400, message: 'The request is invalid.' },
   InvalidQuery: { status: 400, message: 'The query is invalid.' },
+  InvalidSignal: { status: 400, message: 'The requested select is not supported.' },
   InvalidRequestBody: { status: 400, message: 'The request could not be parsed as JSON.' },
   Unauthenticated: { status: 401, message: 'You need to be authenticated to access this resource.' },
   InsufficientScope: {
@@ -50,6 +51,7 @@ export const ERRORS = {
     message: 'Multiple field constraints have been violated.',
     identifier: 'MultipleErrors',
   },
+  TooManyRequests: { status: 429, message: 'Too many requests.' },
   InternalServerError: { status: 500, message: 'An internal error has occured.' },
   Unavailable: {
     status: 503,
@@ -90,6 +92,10 @@ export function combineErrors(
 
 export function unavailable(message?: string): ApiError {
   return { ...apiError('Unavailable', message), retryAfterSeconds: 5 }
+}
+
+export function tooManyRequests(message: string, retryAfterSeconds: number): ApiError {
+  return { ...apiError('TooManyRequests', message), retryAfterSeconds }
 }
 
 /** The error as a HAL object (reference: APIv3 errors). */

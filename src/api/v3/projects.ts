@@ -8,7 +8,9 @@ import { apiError } from '../errors.ts'
 import { listCatalogue, TYPES } from './catalogue.ts'
 import { findProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
-import { booleanFilter, idFilter, optionalIdFilter, textFilter, timeFilter, wordFilter } from './query/filter-kinds.ts'
+import { timeFilter } from './query/date-filters.ts'
+import { ancestorFilter, booleanFilter, idFilter, optionalIdFilter, optionalWordFilter } from './query/filter-kinds.ts'
+import { searchFilter, textFilter, visibleFilter } from './query/filter-kinds.ts'
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
@@ -38,11 +40,11 @@ const PROJECTS: ListDefinition<'projects'> = {
     active: booleanFilter('active'),
     public: booleanFilter('public'),
     nameAndIdentifier: textFilter('name', 'identifier'),
-    typeahead: {
-      '**': (values) => [{ column: ['name', 'identifier'], comparison: 'contains', value: values[0] ?? '' }],
-    },
+    typeahead: searchFilter('name', 'identifier'),
     parent: optionalIdFilter('parentId'),
-    projectStatusCode: wordFilter('statusCode', Object.keys(PROJECT_STATUSES)),
+    ancestor: ancestorFilter('parentId'),
+    projectStatusCode: optionalWordFilter('statusCode', Object.keys(PROJECT_STATUSES)),
+    visible: visibleFilter(),
     createdAt: timeFilter('createdAt'),
     updatedAt: timeFilter('updatedAt'),
   },
@@ -54,6 +56,12 @@ const PROJECTS: ListDefinition<'projects'> = {
     updatedAt: 'updatedAt',
     public: 'public',
   },
+  fields: [
+    ...['_type', 'id', 'identifier', 'name', 'active', 'public', 'favorited', 'description', 'statusExplanation'],
+    ...['createdAt', 'updatedAt', 'self', 'workPackages', 'categories', 'versions', 'memberships', 'types', 'schema'],
+    ...['status', 'ancestors', 'parent', 'createWorkPackage', 'createWorkPackageImmediately'],
+    ...['update', 'updateImmediately', 'delete'],
+  ],
   render: async ({ store, memo }, viewer, rows) =>
     (await loadProjects(store, rows)).map((view) => projectJson(memo, view, viewer, false)),
 }
@@ -63,7 +71,13 @@ interface ById {
 }
 
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { summary: 'List projects', tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
+  const list = {
+    summary: 'List projects',
+    tag,
+    errors: [400, 429],
+    querystring: pageQuery,
+    answers: { 200: pageSchema },
+  }
   app.get<{ Querystring: Record<string, unknown> }>('/projects', route(list), async (request, reply) =>
     sendResult(
       reply,

@@ -6,15 +6,14 @@ import { deleteWorkPackage } from '../embedded/delete.ts'
 import { createWorkPackage, updateWorkPackage } from '../embedded/work-packages.ts'
 import { apiError } from '../errors.ts'
 import { findProject, findRow } from './find.ts'
-import { listPage, type ListDefinition } from './list.ts'
-import { dateFilter, idFilter, optionalIdFilter, searchFilter, statusFilter } from './query/filter-kinds.ts'
-import { textFilter, timeFilter } from './query/filter-kinds.ts'
-import { loadWorkPackage, loadWorkPackages } from './related.ts'
+import { listPage } from './list.ts'
+import { loadWorkPackage } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { workPackageJson } from './representers/json.ts'
-import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
-import { projectParams, route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
+import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageSchema } from './route.ts'
+import { projectParams, route, sendDeleted, sendHal, sendResult, totalsQuery, viewerOf, wholeSchema } from './route.ts'
+import { WORK_PACKAGES } from './work-package-list.ts'
 
 const tag = 'Work packages'
 const schema = halSchema('WorkPackage', { id: Type.Integer(), lockVersion: Type.Integer(), subject: Type.String() })
@@ -36,59 +35,6 @@ const body = bodySchema(
   ['project', 'type', 'status', 'priority', 'assignee', 'responsible', 'parent'],
 )
 
-const WORK_PACKAGES: ListDefinition<'workPackages'> = {
-  table: 'workPackages',
-  type: 'WorkPackageCollection',
-  filters: {
-    id: idFilter('id'),
-    status: statusFilter('statusId'),
-    type: idFilter('typeId'),
-    priority: idFilter('priorityId'),
-    author: idFilter('authorId'),
-    assignee: optionalIdFilter('assigneeId'),
-    responsible: optionalIdFilter('responsibleId'),
-    project: idFilter('projectId'),
-    parent: optionalIdFilter('parentId'),
-    subject: textFilter('subject'),
-    description: textFilter('description'),
-    search: searchFilter('subject', 'description'),
-    typeahead: searchFilter('subject'),
-    startDate: dateFilter('startDate'),
-    dueDate: dateFilter('dueDate'),
-    createdAt: timeFilter('createdAt'),
-    updatedAt: timeFilter('updatedAt'),
-  },
-  sort: {
-    id: 'id',
-    subject: 'subject',
-    status: 'statusId',
-    priority: 'priorityId',
-    type: 'typeId',
-    assignee: 'assigneeId',
-    author: 'authorId',
-    responsible: 'responsibleId',
-    project: 'projectId',
-    parent: 'parentId',
-    createdAt: 'createdAt',
-    updatedAt: 'updatedAt',
-    startDate: 'startDate',
-    dueDate: 'dueDate',
-    percentageDone: 'percentageDone',
-    estimatedTime: 'estimatedMinutes',
-  },
-  sortDefault: [{ column: 'id', descending: false }],
-  filtersDefault: [{ name: 'status', operator: 'o', values: [] }],
-  render: async ({ store, memo }, viewer, rows) =>
-    (await loadWorkPackages(store, rows)).map((view) => workPackageJson(memo, view, viewer, false)),
-  links: () => ({
-    createWorkPackage: { href: `${paths.workPackages}/form`, method: 'post' },
-    createWorkPackageImmediate: { href: paths.workPackages, method: 'post' },
-    editWorkPackage: { href: `${paths.workPackages}/{work_package_id}/form`, method: 'post', templated: true },
-    customFields: [],
-    representations: [],
-  }),
-}
-
 interface ById {
   Params: { id: string }
 }
@@ -97,7 +43,7 @@ interface Listing {
 }
 
 export function workPackageRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
+  const list = { tag, errors: [400, 429], querystring: totalsQuery, answers: { 200: pageSchema } }
   const create = { tag, errors: [400, 404, 409, 422, 503], body, answers: { 201: schema } }
   app.get<Listing>('/work_packages', route({ ...list, summary: 'List work packages' }), async (request, reply) => {
     const where = { path: paths.workPackages, query: request.query }
@@ -108,7 +54,12 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
   )
   for (const base of ['/projects', '/workspaces']) {
     const path = `${base}/:id/work_packages`
-    const doc = { ...list, summary: 'List the work packages of a project', params: projectParams, errors: [400, 404] }
+    const doc = {
+      ...list,
+      summary: 'List the work packages of a project',
+      params: projectParams,
+      errors: [400, 404, 429],
+    }
     app.get<ById & Listing>(path, route(doc), async (request, reply) => {
       const project = await findProject(context.store, request.params.id)
       if (!project.ok) return sendResult(reply, project)

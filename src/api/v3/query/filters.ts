@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../../base/result.ts'
-import type { Condition } from '../../../storage/store.ts'
+import type { AnyOf, Condition } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { apiError, combineErrors, type ApiError } from '../../errors.ts'
 
@@ -13,16 +13,19 @@ export interface FilterInput {
 /** What a filter may need to know to become conditions. */
 export interface FilterLookups {
   readonly viewerId: number
+  /** Milliseconds since the epoch: what `today` is counted from. */
+  readonly now: number
   closedStatusIds(): Promise<readonly number[]>
+  milestoneTypeIds(): Promise<readonly number[]>
 }
 
-type Conditions<T extends TableName> = readonly Condition<T>[]
+export type Conditions<T extends TableName> = readonly (Condition<T> | AnyOf<T>)[]
 
 /** Turns values into conditions; a string says what is wrong with them. */
 type CompileFilter<T extends TableName> = (
   values: readonly string[],
   lookups: FilterLookups,
-) => Conditions<T> | string | Promise<Conditions<T>>
+) => Conditions<T> | string | Promise<Conditions<T> | string>
 
 /** A filter is a table: operator -> how it compiles. */
 export type FilterDefinition<T extends TableName> = Readonly<Record<string, CompileFilter<T>>>
@@ -32,6 +35,7 @@ export type FilterTable<T extends TableName> = Readonly<Record<string, FilterDef
 
 /** Filters more than this on one request are nobody's need. */
 const FILTERS_MAX = 100
+const VALUES_MAX = 1_000
 
 /** Reads the `filters` query property: a JSON array of `{name: {operator, values}}`. */
 export function parseFilters(text: unknown): Result<FilterInput[], ApiError> {
@@ -71,21 +75,33 @@ function filterInput(name: string, body: unknown): FilterInput {
   }
 }
 
-/** Compiles filters to conditions; every one that is wrong is named. */
+export interface CompiledFilters<T extends TableName> {
+  readonly where: Conditions<T>
+  /** The filters that became these conditions. */
+  readonly valid: readonly FilterInput[]
+}
+
+/** Compiles filters to conditions; every one that is wrong is named, or, if only the valid subset is asked for, left out. */
 export async function compileFilters<T extends TableName>(
   table: FilterTable<T>,
   inputs: readonly FilterInput[],
   lookups: FilterLookups,
-): Promise<Result<Conditions<T>, ApiError>> {
-  const conditions: Condition<T>[] = []
+  validSubset: boolean,
+): Promise<Result<CompiledFilters<T>, ApiError>> {
+  const where: Conditions<T>[number][] = []
+  const valid: FilterInput[] = []
   const errors: ApiError[] = []
   for (const input of inputs) {
     const compiled = await compileFilter(table, input, lookups)
-    if (typeof compiled === 'string') errors.push(apiError('InvalidQuery', compiled))
-    else conditions.push(...compiled)
+    if (typeof compiled === 'string') {
+      errors.push(apiError('InvalidQuery', compiled))
+    } else {
+      where.push(...compiled)
+      valid.push(input)
+    }
   }
   const [first, ...rest] = errors
-  return first ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok(conditions)
+  return first && !validSubset ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok({ where, valid })
 }
 
 async function compileFilter<T extends TableName>(
@@ -102,6 +118,7 @@ async function compileFilter<T extends TableName>(
   if (!compile) {
     return `${input.name} filter has no operator '${input.operator}'. Known operators: ${Object.keys(filter).join(' ')}.`
   }
+  if (input.values.length > VALUES_MAX) return `${input.name} filter has more than ${VALUES_MAX} values.`
   const compiled = await compile(input.values, lookups)
   return typeof compiled === 'string' ? `${input.name} filter has invalid values: ${compiled}.` : compiled
 }
