@@ -25,12 +25,13 @@ afterAll(async () => {
 
 /** Counts the reads that reach the store. */
 function counting() {
-  const reads = { find: 0, get: 0, list: 0 }
+  const reads = { find: 0, get: 0, list: 0, search: 0 }
   const under: Store = {
     ...store,
     find: (table, column, value) => ((reads.find += 1), store.find(table, column, value)),
     get: (table, id) => ((reads.get += 1), store.get(table, id)),
     list: (table, query) => ((reads.list += 1), store.list(table, query)),
+    search: (table, query) => ((reads.search += 1), store.search(table, query)),
   }
   return { reads, kept: keepReads(under) }
 }
@@ -79,6 +80,22 @@ describe('reads that are kept', () => {
     await insert(kept, { parentId: parent.id })
     expect((await kept.list('workPackages', where('parentId', parent.id))).total).toBe(2)
     expect(reads.list).toBe(3)
+  })
+
+  it('of searches are kept as lists are, unless they add up or look at other tables', async () => {
+    const { reads, kept } = counting()
+    const { id } = await insert(kept, { parentId: 77 })
+    const query = where('parentId', 77)
+    const byStatus = {
+      column: 'statusId',
+      descending: false,
+      by: { table: 'statuses', columns: ['position'] },
+    } as const
+    const asked = [query, { ...query, sums: ['spentMinutes'] as const }, { ...query, orderBy: [byStatus] }]
+    for (let n = 0; n < 2; n += 1) for (const one of asked) await kept.search('workPackages', one)
+    expect(reads.search).toBe(5)
+    await write(kept, [{ op: 'update', table: 'workPackages', id, changes: { parentId: null } }])
+    expect(await kept.search('workPackages', query)).toMatchObject({ ok: true, value: { rows: [], total: 0 } })
   })
 
   it('of rows found by a column follow whoever has the value now', async () => {
@@ -152,7 +169,7 @@ describe('reads that are kept', () => {
 
   it('say what the store says, whatever happens at once', async () => {
     const step = fc.record({
-      what: fc.constantFrom('get', 'list', 'listSpent', 'update', 'increment', 'move', 'replace', 'wait'),
+      what: fc.constantFrom('get', 'list', 'search', 'listSpent', 'update', 'increment', 'move', 'replace', 'wait'),
       which: fc.nat({ max: 3 }),
       value: fc.nat({ max: 2 }),
     })
@@ -168,6 +185,7 @@ describe('reads that are kept', () => {
           const change = (changes: object) => write(kept, [{ op: 'update', table: 'workPackages', id, changes }])
           if (what === 'get') running.push(kept.get('workPackages', id))
           else if (what === 'list') running.push(kept.list('workPackages', where('parentId', parent)))
+          else if (what === 'search') running.push(kept.search('workPackages', where('parentId', parent)))
           else if (what === 'listSpent') running.push(kept.list('workPackages', where('spentMinutes', value)))
           else if (what === 'update') running.push(change({ subject: `${value}` }))
           else if (what === 'move') running.push(change({ parentId: value === 0 ? null : parent }))
@@ -186,6 +204,10 @@ describe('reads that are kept', () => {
         }
         await Promise.all(running)
         for (const id of ids) expect(await kept.get('workPackages', id)).toEqual(await store.get('workPackages', id))
+        for (const query of lists.slice(0, 2)) {
+          const searched = await kept.search('workPackages', query)
+          expect(searched).toEqual({ ok: true, value: await store.list('workPackages', query) })
+        }
         for (const query of lists)
           expect(await kept.list('workPackages', query)).toEqual(await store.list('workPackages', query))
       }),

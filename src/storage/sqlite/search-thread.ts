@@ -57,7 +57,8 @@ export class SearchThread {
   search(table: TableName, search: AnySearch): Promise<Result<FoundCells, SearchRefusal>> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new Error('the store is closed'))
-      if (this.#waiting.length >= this.#options.waitingMax) return resolve(fail('busy'))
+      const waits = this.#running !== undefined
+      if (waits && this.#waiting.length >= this.#options.waitingMax) return resolve(fail('busy'))
       this.#waiting.push({ request: { table, search }, resolve, reject })
       this.#next()
     })
