@@ -5,7 +5,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../src/base/log.ts'
 import { IN_TIME, installDeadline, unlessPastDeadline } from '../../src/storage/sqlite/deadline.ts'
+import { openReader } from '../../src/storage/sqlite/pragmas.ts'
+import { runSearch } from '../../src/storage/sqlite/search.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
+import { rowReader } from '../../src/storage/sqlite/statements.ts'
 import type { Mutation, SearchQuery, Store } from '../../src/storage/store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { newWorkPackage, writeSet } from './samples.ts'
@@ -61,6 +64,23 @@ describe('a search in SQLite', () => {
     for (const one of others) expect(await refusal(store, one)).toBe('too slow')
     expect(await refusal(store, { ...anywhere, limit: 0 })).toBe('too slow')
     await store.close()
+  })
+
+  it('that is given up half way answers nothing, whatever it was at', async () => {
+    await (await filled()).close()
+    const db = openReader(join(directory, 'nepenthes.db'))
+    let looks = 0
+    const setDeadline = installDeadline(db, { elapsed: () => (looks += 1) })
+    const run = (parts: Partial<SearchQuery<'workPackages'>>, budgetMs: number) =>
+      runSearch({ db, rows: rowReader(db), setDeadline }, 'workPackages', query(parts), budgetMs)
+    const { where } = anywhere
+    const bySubject = [{ column: 'subject', descending: false }] as const
+    const all = [{ where }, { where, groupBy: 'typeId', sums: ['id'] }, { where, sums: ['id'] }, { orderBy: bySubject }]
+    for (const parts of all as Partial<SearchQuery<'workPackages'>>[]) {
+      for (const budget of [1, 2, 5, 10, 15]) expect(run(parts, budget)).toEqual({ ok: false, error: 'too slow' })
+      expect(run(parts, 1_000)).toMatchObject({ ok: true, value: { total: COUNT } })
+    }
+    db.close()
   })
 
   it('waits its turn, and is refused when too many wait', async () => {

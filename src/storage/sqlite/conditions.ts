@@ -21,19 +21,17 @@ export interface Fragment {
   readonly values: readonly Cell[]
 }
 
-/** How SQLite finds the rows: as it sees fit, or one after the other, by no index. */
-type Access = 'as it sees fit' | 'in the order of the ids'
-
 /**
- * Values are always bound; names of tables and columns come from TABLES only. `first` is asked of every row before anything else.
+ * Values are always bound; names of tables and columns come from TABLES only. `first` is asked of every row before anything else; what
+ * `follows` an index is looked up in it, and the rest is asked of the rows that leads to, by default as SQLite sees fit.
  */
 export function whereSql(
   table: TableName,
   tests: readonly AnyTest[],
   first?: string,
-  access: Access = 'as it sees fit',
+  follows: (test: AnyTest) => boolean = () => true,
 ): Fragment {
-  const parts = tests.map((test) => testSql(table, test, access))
+  const parts = tests.map((test) => testSql(table, test, follows(test)))
   const all = joined(first === undefined ? parts : [{ sql: first, values: [] }, ...parts], ' AND ')
   return all.sql === '' ? all : { sql: ` WHERE ${all.sql}`, values: all.values }
 }
@@ -42,29 +40,34 @@ function joined(parts: readonly Fragment[], operator: ' AND ' | ' OR '): Fragmen
   return { sql: parts.map((part) => part.sql).join(operator), values: parts.flatMap((part) => part.values) }
 }
 
-function testSql(table: TableName, test: AnyTest, access: Access): Fragment {
-  if (!('anyOf' in test)) return conditionSql(table, test, access)
+function testSql(table: TableName, test: AnyTest, byIndex: boolean): Fragment {
+  if (!('anyOf' in test)) return conditionSql(table, test, byIndex)
   assert(test.anyOf.length > 0, 'there is a condition of which one must hold')
   const any = joined(
-    test.anyOf.map((condition) => conditionSql(table, condition, access)),
+    test.anyOf.map((condition) => conditionSql(table, condition, byIndex)),
     ' OR ',
   )
   return { sql: `(${any.sql})`, values: any.values }
 }
 
 /** A condition on several columns passes when it does on any. */
-function conditionSql(table: TableName, condition: AnyCondition, access: Access): Fragment {
+function conditionSql(table: TableName, condition: AnyCondition, byIndex: boolean): Fragment {
   const names = typeof condition.column === 'string' ? [condition.column] : condition.column
   const any = joined(
-    names.map((name) => comparisonSql(table, name, condition, access)),
+    names.map((name) => comparisonSql(table, name, condition, byIndex)),
     ' OR ',
   )
   return { sql: `(${any.sql})`, values: any.values }
 }
 
-function comparisonSql(table: TableName, name: string, { comparison, value }: AnyCondition, access: Access): Fragment {
+function comparisonSql(
+  table: TableName,
+  name: string,
+  { comparison, value }: AnyCondition,
+  byIndex: boolean,
+): Fragment {
   // A sign before a column keeps SQLite from looking the value up in an index.
-  const sql = (access === 'as it sees fit' ? '' : '+') + columnOf(table, name).sql
+  const sql = (byIndex ? '' : '+') + columnOf(table, name).sql
   switch (comparison) {
     case 'is null':
       return { sql: `${sql} IS NULL`, values: [] }
