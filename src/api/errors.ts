@@ -16,6 +16,7 @@ interface ErrorKind {
 export const ERRORS = {
   BadRequest: { status: 400, message: 'The request is invalid.' },
   InvalidQuery: { status: 400, message: 'The query is invalid.' },
+  InvalidSignal: { status: 400, message: 'The requested select is not supported.' },
   InvalidRequestBody: { status: 400, message: 'The request could not be parsed as JSON.' },
   InvalidUserStatusTransition: {
     status: 400,
@@ -61,6 +62,7 @@ export const ERRORS = {
     identifier: 'MultipleErrors',
   },
   HeadersTooLarge: { status: 431, message: 'The headers of the request are too large.', identifier: 'BadRequest' },
+  TooManyRequests: { status: 429, message: 'Too many requests.' },
   InternalServerError: { status: 500, message: 'An internal error has occured.' },
   Unavailable: {
     status: 503,
@@ -101,6 +103,10 @@ export function combineErrors(
 
 export function unavailable(message?: string): ApiError {
   return { ...apiError('Unavailable', message), retryAfterSeconds: 5 }
+}
+
+export function tooManyRequests(message: string, retryAfterSeconds: number): ApiError {
+  return { ...apiError('TooManyRequests', message), retryAfterSeconds }
 }
 
 /** The error as a HAL object (reference: APIv3 errors). */

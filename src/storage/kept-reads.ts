@@ -1,4 +1,5 @@
-import type { ListQuery, Mutation, RecordReader, Store } from './store.ts'
+import { ok } from '../base/result.ts'
+import type { Found, ListQuery, Mutation, RecordReader, SearchQuery, Store } from './store.ts'
 import type { RecordOf, TableName } from './tables.ts'
 
 /**
@@ -64,18 +65,29 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     if (!isBeingWritten(kept, id)) keepRow(kept, id, read)
     return read
   }
+  /** What is kept of a list, if anything is. */
+  const known = async <T extends TableName>(table: T, key: string): Promise<Found<T> | undefined> => {
+    const list = keptOf(table).lists.get(key)
+    if (!list) return undefined
+    const rows = await Promise.all(list.ids.map((id) => get(table, id)))
+    return rows.every((row) => row !== undefined) ? { rows, total: list.total } : undefined
+  }
+  /** Call it before a list is read, and what it returns with what was read. */
+  const keeper = <T extends TableName>(table: T, key: string) => {
+    const kept = keptOf(table)
+    const { changes, listChanges } = kept
+    return (found: Found<T>) => {
+      if (kept.writing > 0 || kept.listChanges !== listChanges) return
+      if (keepList(kept, key, found) && kept.changes === changes) for (const row of found.rows) keepListed(kept, row)
+    }
+  }
   /** Reads a list, or what is kept of it. */
   const through = async <T extends TableName>(table: T, key: string, read: () => Promise<Found<T>>) => {
-    const kept = keptOf(table)
-    const known = kept.lists.get(key)
-    if (known) {
-      const rows = await Promise.all(known.ids.map((id) => get(table, id)))
-      if (rows.every((row) => row !== undefined)) return { rows, total: known.total }
-    }
-    const { changes, listChanges } = kept
+    const before = await known(table, key)
+    if (before) return before
+    const keepFound = keeper(table, key)
     const found = await read()
-    if (kept.writing > 0 || kept.listChanges !== listChanges) return found
-    if (keepList(kept, key, found) && kept.changes === changes) for (const row of found.rows) keepListed(kept, row)
+    keepFound(found)
     return found
   }
   const reads: RecordReader & Pick<Store, 'commit'> = {
@@ -92,6 +104,16 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
       const set = await store.values(table, column, where)
       if (kept.writing === 0 && kept.listChanges === listChanges) keepSet(kept, key, set)
       return set
+    },
+    async search(table, query) {
+      if (!isOfOneTable(query)) return store.search(table, query)
+      const key = JSON.stringify(query)
+      const before = await known(table, key)
+      if (before) return ok(before)
+      const keepFound = keeper(table, key)
+      const found = await store.search(table, query)
+      if (found.ok) keepFound(found.value)
+      return found
     },
     async find(table, column, value) {
       const key = `find "${column}" ${JSON.stringify(value)}`
@@ -112,9 +134,9 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
   return Object.assign(Object.create(store) as S, reads)
 }
 
-interface Found<T extends TableName> {
-  readonly rows: RecordOf<T>[]
-  readonly total: number
+/** Groups and sums are not kept; nor is a list in the order of other tables' rows, which change without it. */
+function isOfOneTable<T extends TableName>({ orderBy, groupBy, sums }: SearchQuery<T>): boolean {
+  return groupBy === undefined && sums === undefined && orderBy.every(({ by }) => by === undefined)
 }
 
 function asList<T extends TableName>(row: RecordOf<T> | undefined): Found<T> {

@@ -9,6 +9,7 @@ import type {
   PendingDelivery,
   ResourceRecord,
 } from './records.ts'
+import type { Result } from '../base/result.ts'
 import type { ResourceKey } from '../resources/resource.ts'
 import type { RecordOf, TableName } from './tables.ts'
 
@@ -71,8 +72,26 @@ export type CommitResult =
   | { readonly outcome: 'conflict'; readonly expectation: Expectation }
   | { readonly outcome: 'unavailable'; readonly reason: string }
 
+/**
+ * `below`: following the column, which refers to a row of the same table, leads to one of these ids, in one step or more.
+ * `starts with` and `contains` compare text without case; a number compares as its digits.
+ */
 export type Comparison =
-  '=' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in' | 'contains' | 'not contains' | 'is null' | 'is not null'
+  | '='
+  | '!='
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | 'in'
+  | 'not in'
+  | 'contains'
+  | 'not contains'
+  | 'starts with'
+  | 'is null'
+  | 'is not null'
+  | 'below'
+  | 'not below'
 
 /** One test of a row; given several columns, it passes when any of them does. */
 export interface Condition<T extends TableName> {
@@ -81,16 +100,61 @@ export interface Condition<T extends TableName> {
   readonly value?: string | number | boolean | readonly (string | number)[]
 }
 
+/** Passes when one of the conditions does. */
+export interface AnyOf<T extends TableName> {
+  readonly anyOf: readonly Condition<T>[]
+}
+
+/** By a column, or `by` columns of the row it refers to: by a status's position instead of its id. */
+export interface Order<T extends TableName> {
+  readonly column: keyof RecordOf<T> & string
+  readonly descending: boolean
+  readonly by?: { readonly table: TableName; readonly columns: readonly string[] }
+}
+
 /**
- * A list of rows: conditions are ANDed; text is compared without case by `contains` and `not contains`; `!=`, `not in` and
+ * A list of rows: conditions are ANDed; text is compared without case by `contains` and its like; `!=`, `not in`, `not below` and
  * `not contains` hold for null. Text is ordered without case, nulls come last either way, and equal rows stand by their ids.
  */
 export interface ListQuery<T extends TableName> {
-  readonly where: readonly Condition<T>[]
-  readonly orderBy: readonly { readonly column: keyof RecordOf<T> & string; readonly descending: boolean }[]
+  readonly where: readonly (Condition<T> | AnyOf<T>)[]
+  readonly orderBy: readonly Order<T>[]
   readonly limit: number
   readonly offset: number
 }
+
+/** A list that anybody may put together, with what it adds up to. */
+export interface SearchQuery<T extends TableName> extends ListQuery<T> {
+  /** Counts, and sums, the rows by their value in this column. */
+  readonly groupBy?: keyof RecordOf<T> & string
+  /** Integer columns to sum over all rows that match, nulls as 0. */
+  readonly sums?: readonly (keyof RecordOf<T> & string)[]
+}
+
+export interface Found<T extends TableName> {
+  readonly rows: RecordOf<T>[]
+  readonly total: number
+}
+
+export interface SearchResult<T extends TableName> extends Found<T> {
+  /** If asked for; in no particular order. */
+  readonly groups?: readonly Group[]
+  /** If asked for, in the order of `sums`. */
+  readonly sums?: readonly number[]
+}
+
+export interface Group {
+  /** As stored: a boolean as 0 or 1. */
+  readonly value: string | number | null
+  readonly count: number
+  readonly sums: readonly number[]
+}
+
+/**
+ * too slow: it would have taken longer than a search may. busy: too many searches that take long are waiting. too many groups: more
+ * than anybody can look at.
+ */
+export type SearchRefusal = 'too slow' | 'busy' | 'too many groups'
 
 /** Reads of what is committed. A caller that has awaited `commit` sees its own write. */
 export interface RecordReader {
@@ -101,7 +165,10 @@ export interface RecordReader {
     column: keyof RecordOf<T> & string,
     value: string | number,
   ): Promise<RecordOf<T> | undefined>
-  list<T extends TableName>(table: T, query: ListQuery<T>): Promise<{ rows: RecordOf<T>[]; total: number }>
+  /** For lists the program itself asks for, which an index serves: nothing bounds the time another one would take. */
+  list<T extends TableName>(table: T, query: ListQuery<T>): Promise<Found<T>>
+  /** For lists put together by others: answered in bounded time without holding anything else up, or refused. */
+  search<T extends TableName>(table: T, query: SearchQuery<T>): Promise<Result<SearchResult<T>, SearchRefusal>>
   /** Sum of an integer column over the rows that match, nulls as 0. */
   sum<T extends TableName>(table: T, column: keyof RecordOf<T> & string, where: ListQuery<T>['where']): Promise<number>
   /** The different values of an integer column over the rows that match, however many, without null. Not to be changed. */

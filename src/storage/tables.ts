@@ -99,10 +99,10 @@ export const TABLES = {
     id: integer,
     projectId: indexed(integer),
     typeId: integer,
-    statusId: integer,
+    statusId: indexed(integer),
     priorityId: integer,
     authorId: integer,
-    assigneeId: optionalInteger,
+    assigneeId: indexed(optionalInteger),
     responsibleId: optionalInteger,
     parentId: indexed(optionalInteger),
     subject: text,
@@ -142,7 +142,7 @@ export const TABLES = {
     id: integer,
     projectId: indexed(integer),
     workPackageId: indexed(integer),
-    userId: integer,
+    userId: indexed(integer),
     activityId: optionalInteger,
     comment: text,
     spentOn: text,
@@ -155,6 +155,22 @@ export const TABLES = {
 } as const satisfies Record<string, Record<string, Column>>
 
 export type TableName = keyof typeof TABLES
+
+/** Indexes of several columns, or of some rows only; all end with the id, so that a list by id can follow one. */
+export const INDEXES = [
+  { table: 'workPackages', columns: ['projectId', 'statusId'] },
+  /** Running timers: few, and each user's is looked for whenever one is started. */
+  { table: 'timeEntries', columns: ['userId'], where: 'ongoing' },
+] as const
+
+/**
+ * Tables whose rows are counted as they are written, by the values of two columns: the total of a list with conditions on these alone
+ * is known without counting.
+ */
+export const COUNTED = {
+  workPackages: ['projectId', 'statusId'],
+  timeEntries: ['projectId', 'ongoing'],
+} as const satisfies Partial<{ [T in TableName]: readonly [keyof (typeof TABLES)[T], keyof (typeof TABLES)[T]] }>
 
 type ColumnValue<C> =
   C extends Column<infer T, infer N>

@@ -304,7 +304,7 @@ describe('what goes wrong inside', () => {
     const broken = await openTestApi(
       {},
       {
-        wrap: (store) => overriding(store, { list: () => Promise.reject(new Error('the innermost secret')) }),
+        wrap: (store) => overriding(store, { search: () => Promise.reject(new Error('the innermost secret')) }),
       },
     )
     const response = await broken.call('GET', '/api/v3/projects')

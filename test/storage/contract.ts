@@ -5,6 +5,7 @@ import { deliveryContract } from './contract-deliveries.ts'
 import { pruneContract } from './contract-prune.ts'
 import { recordContract } from './contract-records.ts'
 import { resourceContract } from './contract-resources.ts'
+import { searchContract } from './contract-searches.ts'
 import { writeContract } from './contract-writes.ts'
 
 /** A place where stores can be opened one after the other, each finding what the one before left. */
@@ -49,6 +50,7 @@ export function storeContract(name: string, place: () => Promise<Place>): void {
     })
 
     recordContract(() => under)
+    searchContract(() => under)
     writeContract(() => under)
     deliveryContract(() => under)
     pruneContract(() => under)

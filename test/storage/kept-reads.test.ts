@@ -25,13 +25,14 @@ afterAll(async () => {
 
 /** Counts the reads that reach the store. */
 function counting() {
-  const reads = { find: 0, get: 0, list: 0, values: 0 }
+  const reads = { find: 0, get: 0, list: 0, values: 0, search: 0 }
   const under: Store = {
     ...store,
     find: (table, column, value) => ((reads.find += 1), store.find(table, column, value)),
     get: (table, id) => ((reads.get += 1), store.get(table, id)),
     list: (table, query) => ((reads.list += 1), store.list(table, query)),
     values: (table, column, where) => ((reads.values += 1), store.values(table, column, where)),
+    search: (table, query) => ((reads.search += 1), store.search(table, query)),
   }
   return { reads, kept: keepReads(under) }
 }
@@ -85,6 +86,22 @@ describe('reads that are kept', () => {
     await insert(kept, { parentId: parent.id })
     expect((await kept.list('workPackages', where('parentId', parent.id))).total).toBe(2)
     expect(reads.list).toBe(3)
+  })
+
+  it('of searches are kept as lists are, unless they add up or look at other tables', async () => {
+    const { reads, kept } = counting()
+    const { id } = await insert(kept, { parentId: 77 })
+    const query = where('parentId', 77)
+    const byStatus = {
+      column: 'statusId',
+      descending: false,
+      by: { table: 'statuses', columns: ['position'] },
+    } as const
+    const asked = [query, { ...query, sums: ['spentMinutes'] as const }, { ...query, orderBy: [byStatus] }]
+    for (let n = 0; n < 2; n += 1) for (const one of asked) await kept.search('workPackages', one)
+    expect(reads.search).toBe(5)
+    await write(kept, [{ op: 'update', table: 'workPackages', id, changes: { parentId: null } }])
+    expect(await kept.search('workPackages', query)).toMatchObject({ ok: true, value: { rows: [], total: 0 } })
   })
 
   it('of rows found by a column follow whoever has the value now', async () => {
@@ -177,18 +194,8 @@ describe('reads that are kept', () => {
   it('say what the store says, whatever happens at once', async () => {
     const step = fc.record({
       what: fc.constantFrom(
-        ...([
-          'get',
-          'list',
-          'values',
-          'listSpent',
-          'update',
-          'increment',
-          'move',
-          'moveAll',
-          'replace',
-          'wait',
-        ] as const),
+        ...(['get', 'list', 'search', 'values', 'listSpent', 'update', 'increment'] as const),
+        ...(['move', 'moveAll', 'replace', 'wait'] as const),
       ),
       which: fc.nat({ max: 3 }),
       value: fc.nat({ max: 2 }),
@@ -206,6 +213,7 @@ describe('reads that are kept', () => {
           if (what === 'get') running.push(kept.get('workPackages', id))
           else if (what === 'list') running.push(kept.list('workPackages', where('parentId', parent)))
           else if (what === 'values') running.push(kept.values('workPackages', 'id', where('parentId', parent).where))
+          else if (what === 'search') running.push(kept.search('workPackages', where('parentId', parent)))
           else if (what === 'listSpent') running.push(kept.list('workPackages', where('spentMinutes', value)))
           else if (what === 'update') running.push(change({ subject: `${value}` }))
           else if (what === 'move') running.push(change({ parentId: value === 0 ? null : parent }))
@@ -225,6 +233,10 @@ describe('reads that are kept', () => {
         }
         await Promise.all(running)
         for (const id of ids) expect(await kept.get('workPackages', id)).toEqual(await store.get('workPackages', id))
+        for (const query of lists.slice(0, 2)) {
+          const searched = await kept.search('workPackages', query)
+          expect(searched).toEqual({ ok: true, value: await store.list('workPackages', query) })
+        }
         for (const query of lists) {
           expect(await kept.list('workPackages', query)).toEqual(await store.list('workPackages', query))
           const ids = await kept.values('workPackages', 'id', query.where)

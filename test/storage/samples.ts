@@ -6,7 +6,7 @@ import type {
   PendingDelivery,
 } from '../../src/storage/records.ts'
 import type { Mutation, Store, WriteSet } from '../../src/storage/store.ts'
-import type { StatusRecord, WorkPackageRecord } from '../../src/storage/tables.ts'
+import type { StatusRecord, TimeEntryRecord, WorkPackageRecord } from '../../src/storage/tables.ts'
 
 /** 2026-03-01T12:00:00Z */
 export const NOON = 1_772_366_400_000
@@ -67,6 +67,16 @@ export function newWorkPackage(id: number, parts: Partial<WorkPackageRecord> = {
     revision: 1,
     createdAt: NOON,
     updatedAt: NOON,
+    ...parts,
+  }
+}
+
+export function newTimeEntry(id: number, parts: Partial<TimeEntryRecord> = {}): TimeEntryRecord {
+  return {
+    id,
+    ...{ projectId: 1, workPackageId: 1, userId: 1, activityId: null },
+    ...{ comment: '', spentOn: '2026-03-01', minutes: 60, ongoing: false, revision: 0 },
+    ...{ createdAt: NOON, updatedAt: NOON },
     ...parts,
   }
 }

@@ -28,7 +28,7 @@ export function availableProjectRoutes(app: FastifyInstance, context: ApiContext
   for (const [base, tag, summary] of PLACES) {
     const path = `${base}/available_projects`
     const local = path.slice(paths.root.length)
-    app.get<Listing>(local, route({ ...doc, summary, tag, errors: [400] }), async (request, reply) =>
+    app.get<Listing>(local, route({ ...doc, summary, tag, errors: [400, 429] }), async (request, reply) =>
       sendResult(reply, await listPage(context, viewerOf(request), WORKABLE, { path, query: request.query })),
     )
   }

@@ -1,13 +1,16 @@
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { Condition, ListQuery } from '../../storage/store.ts'
+import type { Condition, Order, SearchRefusal, SearchResult } from '../../storage/store.ts'
 import type { RecordOf, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
-import type { ApiError } from '../errors.ts'
+import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
 import { usersIn, type VisibleRows } from '../permissions.ts'
-import { compileFilters, parseFilters, type FilterInput, type FilterTable } from './query/filters.ts'
-import { parsePage } from './query/page.ts'
-import { parseSort, type SortTable } from './query/sort.ts'
-import { renderPage } from './representers/collection.ts'
+import { compileFilters, parseFilters, type Conditions, type FilterInput, type FilterTable } from './query/filters.ts'
+import { parseGrouping, renderGroups, renderSums, type Grouping } from './query/groups.ts'
+import type { GroupTable, SumTable } from './query/groups.ts'
+import { parsePage, type Page } from './query/page.ts'
+import { checkElements, checkSelected, namesOf, parseSelect, type Selection } from './query/select.ts'
+import { byId, parseSort, type SortInput, type SortTable } from './query/sort.ts'
+import { namesOfPage, renderPage, renderSelected, type CollectionPage } from './representers/collection.ts'
 import type { Hal } from './representers/hal.ts'
 
 /** A paginated collection, told as a table. */
@@ -18,11 +21,18 @@ export interface ListDefinition<T extends TableName> {
   readonly visible: VisibleRows<T>
   readonly filters: FilterTable<T>
   readonly sort: SortTable<T>
-  readonly sortDefault?: ListQuery<T>['orderBy']
+  readonly sortDefault?: readonly Order<T>[]
   /** Filters in force when a request has none; `filters=[]` switches them off. */
   readonly filtersDefault?: readonly FilterInput[]
   /** Conditions that hold unless a filter of this name is given. */
   readonly hidden?: { readonly unless: string; readonly where: readonly Condition<T>[] }
+  /** What `groupBy` and `showSums` may ask for. */
+  readonly groups?: GroupTable<T>
+  readonly sums?: SumTable<T>
+  /** Whether `valid_subset=true` leaves out what is wrong in a query, instead of refusing it. */
+  readonly validSubset?: boolean
+  /** Names that `select` knows although an element need not have them. */
+  readonly fields: readonly string[]
   /** JSON of the elements as the list shows them, without embedded twins. */
   readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<string[]>
   readonly links?: (viewer: Viewer, rows: readonly RecordOf<T>[]) => Hal
@@ -39,39 +49,106 @@ export interface ListRequest<T extends TableName> {
   readonly fixed?: Readonly<Record<string, string>>
 }
 
+/** A request, understood. */
+interface Listing<T extends TableName> {
+  readonly page: Page
+  readonly where: Conditions<T>
+  readonly orderBy: readonly Order<T>[]
+  readonly grouping: Grouping<T> | undefined
+  /** Names of the sums asked for. */
+  readonly sums: readonly string[] | undefined
+  readonly selection: Selection | undefined
+  /** What every link of the answer repeats: the properties of the query that are in force. */
+  readonly effective: Readonly<Record<string, string>>
+}
+
 export async function listPage<T extends TableName>(
   context: ApiContext,
   viewer: Viewer,
   definition: ListDefinition<T>,
   request: ListRequest<T>,
 ): Promise<Result<string, ApiError>> {
-  const page = parsePage(request.query, context.snapshots.current.api.maxPageSize)
-  if (!page.ok) return page
-  const orderBy = parseSort(definition.sort, request.query['sortBy'], definition.sortDefault)
-  if (!orderBy.ok) return orderBy
-  const where = await conditions(context, viewer, definition, request)
-  if (!where.ok) return fail(where.error)
-  const { offset, size } = page.value
-  const found = await context.store.list(definition.table, {
-    where: where.value,
-    orderBy: orderBy.value,
-    limit: size,
-    offset: (offset - 1) * size,
-  })
-  const elements = await definition.render(context, viewer, found.rows)
+  const understood = await understand(context, viewer, definition, request)
+  if (!understood.ok) return understood
+  const listing = understood.value
+  const found = await search(context, definition, listing)
+  if (!found.ok) return fail(refused(found.error))
+  const elements = await definition.render(context, viewer, found.value.rows)
   const { type, links, embedded } = definition
-  return ok(
-    renderPage({
-      ...(type && { type }),
-      path: request.path,
-      query: { ...effectiveQuery(definition, request.query), ...request.fixed },
-      page: page.value,
-      total: found.total,
-      elements,
-      ...(links && { links: links(viewer, found.rows) }),
-      ...(embedded && { embedded: await embedded(context, found.rows) }),
-    }),
-  )
+  const collection = {
+    ...(type && { type }),
+    path: request.path,
+    query: listing.effective,
+    page: listing.page,
+    total: found.value.total,
+    ...(await totals(context, listing, found.value)),
+    elements,
+    ...(links && { links: links(viewer, found.value.rows) }),
+    ...(embedded && !listing.selection && { embedded: await embedded(context, found.value.rows) }),
+  }
+  return listing.selection ? selected(definition, collection, listing.selection) : ok(renderPage(collection))
+}
+
+async function understand<T extends TableName>(
+  context: ApiContext,
+  viewer: Viewer,
+  definition: ListDefinition<T>,
+  request: ListRequest<T>,
+): Promise<Result<Listing<T>, ApiError>> {
+  const { query } = request
+  const validSubset = definition.validSubset === true && query['valid_subset'] === 'true'
+  const page = parsePage(query, context.snapshots.current.api.maxPageSize)
+  if (!page.ok) return page
+  const selection = parseSelect(query['select'])
+  if (!selection.ok) return selection
+  const arranged = arrange(definition, query, validSubset)
+  if (!arranged.ok) return arranged
+  const filters = await conditions(context, viewer, definition, request, validSubset)
+  if (!filters.ok) return filters
+  const { effective, ...arrangement } = arranged.value
+  return ok({
+    page: page.value,
+    where: filters.value.where,
+    ...arrangement,
+    selection: selection.value,
+    effective: {
+      ...effectiveFilters(definition, query, validSubset ? filters.value.valid : undefined),
+      ...effective,
+      ...(selection.value && { select: String(query['select']) }),
+      ...request.fixed,
+    },
+  })
+}
+
+type Arrangement<T extends TableName> = Pick<Listing<T>, 'orderBy' | 'grouping' | 'sums' | 'effective'>
+
+/** The order, and what is added up. */
+function arrange<T extends TableName>(
+  definition: ListDefinition<T>,
+  query: ListRequest<T>['query'],
+  validSubset: boolean,
+): Result<Arrangement<T>, ApiError> {
+  const { sort, sortDefault = [], groups = {}, sums } = definition
+  const sorts = query['sortBy'] === undefined ? ok(undefined) : parseSort(sort, query['sortBy'], validSubset)
+  if (!sorts.ok) return sorts
+  const parsed = parseGrouping(groups, query['groupBy'], sorts.value ?? [], validSubset)
+  if (!parsed.ok) return parsed
+  const grouping = parsed.value
+  const showSums = sums !== undefined && query['showSums'] === 'true'
+  return ok({
+    orderBy: [
+      ...(grouping ? [grouping.order] : []),
+      ...(sorts.value?.map(({ order }) => order) ?? sortDefault),
+      byId<T>(),
+    ],
+    grouping,
+    sums: showSums ? Object.keys(sums) : undefined,
+    effective: {
+      ...effectiveSort(definition, query, validSubset ? sorts.value : undefined),
+      ...(grouping && { groupBy: grouping.attribute }),
+      ...(showSums && { showSums: 'true' }),
+    },
+  })
 }
 
 async function conditions<T extends TableName>(
@@ -79,44 +156,125 @@ async function conditions<T extends TableName>(
   viewer: Viewer,
   definition: ListDefinition<T>,
   { query, within = [] }: ListRequest<T>,
-): Promise<Result<Condition<T>[], ApiError>> {
+  validSubset: boolean,
+): Promise<Result<{ where: Conditions<T>; valid: readonly FilterInput[] }, ApiError>> {
   const inputs =
     query['filters'] === undefined ? ok([...(definition.filtersDefault ?? [])]) : parseFilters(query['filters'])
   if (!inputs.ok) return inputs
   const lookups = {
     viewerId: viewer.id,
-    closedStatusIds: () => closedStatusIds(context),
+    now: context.clock.now(),
+    closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
+    milestoneTypeIds: () => flaggedIds(context, 'types', 'isMilestone'),
     usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
   }
-  const compiled = await compileFilters(definition.filters, inputs.value, lookups)
+  const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled
+  const { valid } = compiled.value
   const { hidden } = definition
-  const hide = hidden && !inputs.value.some((input) => input.name === hidden.unless) ? hidden.where : []
-  return ok([...(await definition.visible(viewer, context.store)), ...within, ...compiled.value, ...hide])
+  const hide = hidden && !valid.some((input) => input.name === hidden.unless) ? hidden.where : []
+  const visible = await definition.visible(viewer, context.store)
+  return ok({ where: [...visible, ...within, ...compiled.value.where, ...hide], valid })
 }
 
-async function closedStatusIds({ store }: ApiContext): Promise<number[]> {
+async function flaggedIds<T extends 'statuses' | 'types'>(
+  { store }: ApiContext,
+  table: T,
+  column: T extends 'statuses' ? 'isClosed' : 'isMilestone',
+): Promise<number[]> {
   const query = {
-    where: [{ column: 'isClosed', comparison: '=', value: true }],
+    where: [{ column: column as keyof RecordOf<T> & string, comparison: '=', value: true }],
     orderBy: [],
     limit: 1000,
     offset: 0,
   } as const
-  const { rows } = await store.list('statuses', query)
+  const { rows } = await store.list(table, query)
   return rows.map((row) => row.id)
 }
 
-/** What every link of the answer repeats: the filters and the order in force. */
-function effectiveQuery<T extends TableName>(
-  definition: ListDefinition<T>,
-  query: Readonly<Record<string, unknown>>,
-): Record<string, string> {
-  const filters = definition.filtersDefault?.map(({ name, ...body }) => ({ [name]: body }))
-  const order = definition.sortDefault?.map(({ column, descending }) => [column, descending ? 'desc' : 'asc'])
-  return {
-    ...(filters && { filters: JSON.stringify(filters) }),
-    ...(order && { sortBy: JSON.stringify(order) }),
-    ...(typeof query['filters'] === 'string' && { filters: query['filters'] }),
-    ...(typeof query['sortBy'] === 'string' && { sortBy: query['sortBy'] }),
+function search<T extends TableName>(
+  { store }: ApiContext,
+  { table, sums }: ListDefinition<T>,
+  { where, orderBy, page: { offset, size }, grouping, sums: asked }: Listing<T>,
+): Promise<Result<SearchResult<T>, SearchRefusal>> {
+  return store.search(table, {
+    where,
+    orderBy,
+    limit: size,
+    offset: (offset - 1) * size,
+    ...(grouping && { groupBy: grouping.key.column }),
+    ...(sums && asked && { sums: Object.values(sums) }),
+  })
+}
+
+/** How often a client that was told to come again should. */
+const BUSY_SECONDS = 2
+
+function refused(refusal: SearchRefusal): ApiError {
+  switch (refusal) {
+    case 'busy':
+      return tooManyRequests(
+        'Too many lists that take long are asked for at once. Try again in a moment, or narrow the list.',
+        BUSY_SECONDS,
+      )
+    case 'too many groups':
+      return apiError(
+        'InvalidQuery',
+        'There are too many groups to show. Narrow the list with filters, or group by less.',
+      )
+    case 'too slow':
+      return apiError(
+        'InvalidQuery',
+        'This list takes longer than the server allows. Narrow it with filters on ids (project, parent, assignee, work package), ' +
+          'sort it by id, ask for an earlier page, or leave grouping and sums out.',
+      )
   }
+}
+
+async function totals<T extends TableName>(
+  { store }: ApiContext,
+  { grouping, sums }: Listing<T>,
+  found: SearchResult<T>,
+): Promise<Pick<CollectionPage, 'groups' | 'totalSums'>> {
+  const groups = grouping && found.groups ? await renderGroups(store, grouping, found.groups, sums) : undefined
+  return {
+    ...(groups && { groups }),
+    ...(sums && found.sums && { totalSums: renderSums(sums, found.sums) }),
+  }
+}
+
+/** Known is what the definition lists, and what the elements at hand have. */
+function selected<T extends TableName>(
+  { fields }: ListDefinition<T>,
+  collection: CollectionPage,
+  selection: Selection,
+): Result<string, ApiError> {
+  const shown = selection.elements ? collection.elements.flatMap((text) => namesOf(JSON.parse(text) as Hal)) : []
+  const error =
+    checkSelected(selection.collection, '', namesOfPage(collection)) ??
+    checkElements(selection, new Set([...fields, ...shown]))
+  return error ? fail(error) : ok(renderSelected(collection, selection))
+}
+
+function effectiveFilters<T extends TableName>(
+  { filtersDefault }: ListDefinition<T>,
+  query: Readonly<Record<string, unknown>>,
+  valid: readonly FilterInput[] | undefined,
+): Record<string, string> {
+  if (typeof query['filters'] === 'string' && !valid) return { filters: query['filters'] }
+  const filters = typeof query['filters'] === 'string' ? valid : filtersDefault
+  return filters ? { filters: JSON.stringify(filters.map(({ name, ...body }) => ({ [name]: body }))) } : {}
+}
+
+function effectiveSort<T extends TableName>(
+  { sortDefault }: ListDefinition<T>,
+  query: Readonly<Record<string, unknown>>,
+  valid: readonly SortInput<T>[] | undefined,
+): Record<string, string> {
+  if (typeof query['sortBy'] === 'string' && !valid) return { sortBy: query['sortBy'] }
+  const direction = ({ descending }: Order<T>) => (descending ? 'desc' : 'asc')
+  const pairs =
+    valid?.map(({ attribute, order }) => [attribute, direction(order)]) ??
+    sortDefault?.map((order) => [order.column, direction(order)])
+  return pairs ? { sortBy: JSON.stringify(pairs) } : {}
 }

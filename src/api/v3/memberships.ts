@@ -9,7 +9,8 @@ import { inOwnProjects, mayContribute } from '../permissions.ts'
 import { ROLES } from '../roles.ts'
 import { parseId, readRow } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
-import { idFilter, timeFilter } from './query/filter-kinds.ts'
+import { timeFilter } from './query/date-filters.ts'
+import { idFilter } from './query/filter-kinds.ts'
 import { loadMemberships } from './related.ts'
 import { paths } from './representers/hal.ts'
 import { renderMembership } from './representers/membership.ts'
@@ -41,6 +42,10 @@ const MEMBERSHIPS: ListDefinition<'memberships'> = {
     updatedAt: timeFilter('updatedAt'),
   },
   sort: { id: 'id', createdAt: 'createdAt', updatedAt: 'updatedAt' },
+  fields: [
+    ...['_type', 'id', 'createdAt', 'updatedAt', 'self', 'updateImmediately', 'delete', 'project', 'principal'],
+    'roles',
+  ],
   render: async ({ store }, viewer, rows) =>
     (await loadMemberships(store, rows)).map((view) => JSON.stringify(renderMembership(view, viewer, false))),
 }
@@ -51,7 +56,7 @@ interface ById {
 
 export function membershipRoutes(app: FastifyInstance, context: ApiContext): void {
   const doc = { tag, access: 'user' } as const
-  const list = { ...doc, summary: 'List memberships', errors: [400] }
+  const list = { ...doc, summary: 'List memberships', errors: [400, 429] }
   app.get<{ Querystring: Record<string, unknown> }>(
     '/memberships',
     route({ ...list, querystring: pageQuery, answers: { 200: pageSchema } }),

@@ -71,6 +71,10 @@ const PRINCIPALS: ListDefinition<'users'> = {
     typeahead: namedFilter,
   },
   sort: { id: 'id', name: 'firstName' },
+  fields: [
+    ...['_type', 'id', 'name', 'avatar', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
+    ...['status', 'identityUrl', 'language', 'self', 'memberships', 'showUser'],
+  ],
   render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
 }
 
@@ -78,7 +82,7 @@ export function principalRoutes(app: FastifyInstance, context: ApiContext): void
   const doc = { summary: 'List who may be given work or roles', tag: 'Principals', access: 'user' } as const
   app.get<{ Querystring: Record<string, unknown> }>(
     '/principals',
-    route({ ...doc, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }),
+    route({ ...doc, errors: [400, 429], querystring: pageQuery, answers: { 200: pageSchema } }),
     async (request, reply) => {
       const where = { path: paths.principals, query: request.query }
       return sendResult(reply, await listPage(context, viewerOf(request), PRINCIPALS, where))

@@ -11,7 +11,9 @@ import { inVisibleProjects } from '../permissions.ts'
 import { listCatalogue, TYPES } from './catalogue.ts'
 import { findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
-import { booleanFilter, idFilter, optionalIdFilter, textFilter, timeFilter, wordFilter } from './query/filter-kinds.ts'
+import { timeFilter } from './query/date-filters.ts'
+import { ancestorFilter, booleanFilter, idFilter, optionalIdFilter, optionalWordFilter } from './query/filter-kinds.ts'
+import { searchFilter, textFilter, visibleFilter } from './query/filter-kinds.ts'
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
@@ -33,11 +35,11 @@ export const PROJECTS: ListDefinition<'projects'> = {
     active: booleanFilter('active'),
     public: booleanFilter('public'),
     nameAndIdentifier: textFilter('name', 'identifier'),
-    typeahead: {
-      '**': (values) => [{ column: ['name', 'identifier'], comparison: 'contains', value: values[0] ?? '' }],
-    },
+    typeahead: searchFilter('name', 'identifier'),
     parent: optionalIdFilter('parentId'),
-    projectStatusCode: wordFilter('statusCode', Object.keys(PROJECT_STATUSES)),
+    ancestor: ancestorFilter('parentId'),
+    projectStatusCode: optionalWordFilter('statusCode', Object.keys(PROJECT_STATUSES)),
+    visible: visibleFilter(),
     createdAt: timeFilter('createdAt'),
     updatedAt: timeFilter('updatedAt'),
   },
@@ -49,6 +51,12 @@ export const PROJECTS: ListDefinition<'projects'> = {
     updatedAt: 'updatedAt',
     public: 'public',
   },
+  fields: [
+    ...['_type', 'id', 'identifier', 'name', 'active', 'public', 'favorited', 'description', 'statusExplanation'],
+    ...['createdAt', 'updatedAt', 'self', 'workPackages', 'categories', 'versions', 'memberships', 'types', 'schema'],
+    ...['status', 'ancestors', 'parent', 'createWorkPackage', 'createWorkPackageImmediately'],
+    ...['update', 'updateImmediately', 'delete'],
+  ],
   render: async ({ store, memo }, viewer, rows) =>
     (await loadProjects(store, rows)).map((view) => projectJson(memo, view, viewer, false)),
 }
@@ -58,7 +66,7 @@ interface ById {
 }
 
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
-  const doc = { tag, access: 'user', errors: [400] } as const
+  const doc = { tag, access: 'user', errors: [400, 429] } as const
   const list = { ...doc, summary: 'List projects', querystring: pageQuery, answers: { 200: pageSchema } }
   app.get<{ Querystring: Record<string, unknown> }>('/projects', route(list), async (request, reply) =>
     sendResult(

@@ -112,7 +112,7 @@ export function route(doc: RouteDoc) {
 export const idParams = Type.Object({ id: Type.String({ description: 'The id.' }) })
 export const projectParams = Type.Object({ id: Type.String({ description: 'The id or the identifier.' }) })
 
-export const pageQuery = Type.Object({
+const pageProperties = {
   offset: Type.Optional(Type.String({ description: 'The page, counted from 1.' })),
   pageSize: Type.Optional(
     Type.String({
@@ -123,6 +123,21 @@ export const pageQuery = Type.Object({
     Type.String({ description: 'JSON: [{"name": {"operator": "=", "values": ["1"]}}]; all must hold.' }),
   ),
   sortBy: Type.Optional(Type.String({ description: 'JSON: [["attribute", "asc"]].' })),
+  select: Type.Optional(
+    Type.String({ description: 'Names of the parts that are wanted: total,elements/id,elements/subject,self.' }),
+  ),
+}
+
+export const pageQuery = Type.Object(pageProperties)
+
+/** Also groups and sums, where a list has them. */
+export const totalsQuery = Type.Object({
+  ...pageProperties,
+  groupBy: Type.Optional(Type.String({ description: 'An attribute: its values stand together and are counted.' })),
+  showSums: Type.Optional(Type.String({ description: '`true`: with the sums over all pages, and of each group.' })),
+  valid_subset: Type.Optional(
+    Type.String({ description: '`true`: what is wrong in filters, order and grouping is left out, not refused.' }),
+  ),
 })
 
 export const pageSchema = halSchema('Collection', {

@@ -10,7 +10,8 @@ import { apiError } from '../errors.ts'
 import { inVisibleProjects, mayContributeSomewhere } from '../permissions.ts'
 import { findVisible } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
-import { booleanFilter, dateFilter, idFilter, optionalIdFilter, timeFilter } from './query/filter-kinds.ts'
+import { dateFilter, timeFilter } from './query/date-filters.ts'
+import { booleanFilter, entityTypeFilter, idFilter, optionalIdFilter } from './query/filter-kinds.ts'
 import { loadTimeEntries, loadTimeEntry } from './related.ts'
 import { paths } from './representers/hal.ts'
 import { timeEntryJson } from './representers/json.ts'
@@ -30,8 +31,7 @@ const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
     user: idFilter('userId'),
     project: idFilter('projectId'),
     entityId: idFilter('workPackageId'),
-    /** Time is logged on work packages only. */
-    entityType: { '=': (values) => (values.every((value) => value === 'WorkPackage') ? [] : 'write "WorkPackage"') },
+    entityType: entityTypeFilter(),
     workPackage: idFilter('workPackageId'),
     activity: optionalIdFilter('activityId'),
     ongoing: booleanFilter('ongoing'),
@@ -40,6 +40,10 @@ const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
     updatedAt: timeFilter('updatedAt'),
   },
   sort: { id: 'id', hours: 'minutes', spentOn: 'spentOn', createdAt: 'createdAt', updatedAt: 'updatedAt' },
+  fields: [
+    ...['_type', 'id', 'ongoing', 'comment', 'spentOn', 'hours', 'createdAt', 'updatedAt', 'self', 'schema'],
+    ...['project', 'entity', 'workPackage', 'user', 'activity', 'update', 'updateImmediately', 'delete'],
+  ],
   hidden: { unless: 'ongoing', where: [{ column: 'ongoing', comparison: '=', value: false }] },
   render: async ({ store, memo }, viewer, rows) =>
     (await loadTimeEntries(store, rows)).map((view) => timeEntryJson(memo, view, viewer, false)),
@@ -61,7 +65,7 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
     summary: 'List time entries',
     tag,
     access: 'user',
-    errors: [400],
+    errors: [400, 429],
     querystring: pageQuery,
     answers: { 200: pageSchema },
   } as const

@@ -8,7 +8,8 @@ import { apiError, type ApiError } from '../errors.ts'
 import { seesUser } from '../permissions.ts'
 import { parseId } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
-import { idFilter, textFilter, wordFilter } from './query/filter-kinds.ts'
+import { timeFilter } from './query/date-filters.ts'
+import { idFilter, searchFilter, textFilter, wordFilter } from './query/filter-kinds.ts'
 import { paths } from './representers/hal.ts'
 import { renderPreferences, renderUserActions } from './representers/user.ts'
 import { bodySchema, halSchema, idParams, pageQuery, pageSchema, route } from './route.ts'
@@ -38,8 +39,20 @@ const USERS: ListDefinition<'users'> = {
     status: wordFilter('status', ['active', 'registered', 'locked', 'invited']),
     name: textFilter('firstName', 'lastName', 'login'),
     login: textFilter('login'),
+    anyNameAttribute: searchFilter('firstName', 'lastName', 'login', 'email'),
+    typeahead: searchFilter('firstName', 'lastName', 'login', 'email'),
+    createdAt: timeFilter('createdAt'),
+    updatedAt: timeFilter('updatedAt'),
   },
-  sort: { id: 'id', login: 'login', firstName: 'firstName', lastName: 'lastName', status: 'status' },
+  sort: {
+    ...{ id: 'id', login: 'login', firstName: 'firstName', lastName: 'lastName', name: 'firstName' },
+    ...{ status: 'status', createdAt: 'createdAt', updatedAt: 'updatedAt' },
+  },
+  fields: [
+    ...['_type', 'id', 'name', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
+    ...['avatar', 'status', 'identityUrl', 'language', 'self', 'memberships', 'showUser'],
+    ...['updateImmediately', 'lock', 'unlock', 'delete'],
+  ],
   render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUserActions(row, viewer))),
 }
 
@@ -48,7 +61,7 @@ interface ById {
 }
 
 export function userRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { summary: 'List users', tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
+  const list = { summary: 'List users', tag, errors: [400, 429], querystring: pageQuery, answers: { 200: pageSchema } }
   app.get<{ Querystring: Record<string, unknown> }>('/users', route(list), async (request, reply) =>
     sendResult(reply, await listPage(context, viewerOf(request), USERS, { path: paths.users, query: request.query })),
   )

@@ -7,81 +7,21 @@ import { deleteWorkPackage } from '../embedded/delete.ts'
 import { WORK_PACKAGE_SHAPE } from '../embedded/work-package-shape.ts'
 import { createWorkPackage, updateWorkPackage } from '../embedded/work-packages.ts'
 import { apiError, sendError } from '../errors.ts'
-import { inVisibleProjects, mayContributeSomewhere, seesSomething } from '../permissions.ts'
+import { seesSomething } from '../permissions.ts'
 import { findVisible, findVisibleProject } from './find.ts'
-import { listPage, type ListDefinition } from './list.ts'
-import { dateFilter, idFilter, optionalIdFilter, searchFilter, statusFilter } from './query/filter-kinds.ts'
-import { textFilter, timeFilter } from './query/filter-kinds.ts'
-import { loadWorkPackage, loadWorkPackages } from './related.ts'
+import { listPage } from './list.ts'
+import { loadWorkPackage } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { workPackageJson } from './representers/json.ts'
 import { bodySchemaOf } from './representers/schema.ts'
-import { halSchema, idParams, pageQuery, pageSchema } from './route.ts'
-import { projectParams, route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
-import { embeddedSchemas, schemasLink } from './schemas.ts'
+import { halSchema, idParams, pageSchema } from './route.ts'
+import { projectParams, route, sendDeleted, sendHal, sendResult, totalsQuery, viewerOf, wholeSchema } from './route.ts'
+import { WORK_PACKAGES } from './work-package-list.ts'
 
 const tag = 'Work packages'
 const schema = halSchema('WorkPackage', { id: Type.Integer(), lockVersion: Type.Integer(), subject: Type.String() })
 const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE)
-
-const WORK_PACKAGES: ListDefinition<'workPackages'> = {
-  table: 'workPackages',
-  type: 'WorkPackageCollection',
-  visible: inVisibleProjects('projectId'),
-  filters: {
-    id: idFilter('id'),
-    status: statusFilter('statusId'),
-    type: idFilter('typeId'),
-    priority: idFilter('priorityId'),
-    author: idFilter('authorId'),
-    assignee: optionalIdFilter('assigneeId'),
-    responsible: optionalIdFilter('responsibleId'),
-    project: idFilter('projectId'),
-    parent: optionalIdFilter('parentId'),
-    subject: textFilter('subject'),
-    description: textFilter('description'),
-    search: searchFilter('subject', 'description'),
-    typeahead: searchFilter('subject'),
-    startDate: dateFilter('startDate'),
-    dueDate: dateFilter('dueDate'),
-    createdAt: timeFilter('createdAt'),
-    updatedAt: timeFilter('updatedAt'),
-  },
-  sort: {
-    id: 'id',
-    subject: 'subject',
-    status: 'statusId',
-    priority: 'priorityId',
-    type: 'typeId',
-    assignee: 'assigneeId',
-    author: 'authorId',
-    responsible: 'responsibleId',
-    project: 'projectId',
-    parent: 'parentId',
-    createdAt: 'createdAt',
-    updatedAt: 'updatedAt',
-    startDate: 'startDate',
-    dueDate: 'dueDate',
-    percentageDone: 'percentageDone',
-    estimatedTime: 'estimatedMinutes',
-  },
-  sortDefault: [{ column: 'id', descending: false }],
-  filtersDefault: [{ name: 'status', operator: 'o', values: [] }],
-  render: async ({ store, memo }, viewer, rows) =>
-    (await loadWorkPackages(store, rows)).map((view) => workPackageJson(memo, view, viewer, false)),
-  embedded: async ({ store }, rows) => ({ schemas: await embeddedSchemas(store, rows) }),
-  links: (viewer, rows) => ({
-    ...(mayContributeSomewhere(viewer) && {
-      createWorkPackage: { href: `${paths.workPackages}/form`, method: 'post' },
-      createWorkPackageImmediate: { href: paths.workPackages, method: 'post' },
-      editWorkPackage: { href: `${paths.workPackages}/{work_package_id}/form`, method: 'post', templated: true },
-    }),
-    schemas: schemasLink(rows),
-    customFields: [],
-    representations: [],
-  }),
-}
 
 interface ById {
   Params: { id: string }
@@ -91,7 +31,13 @@ interface Listing {
 }
 
 export function workPackageRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { tag, access: 'user', errors: [400], querystring: pageQuery, answers: { 200: pageSchema } } as const
+  const list = {
+    tag,
+    access: 'user',
+    errors: [400, 429],
+    querystring: totalsQuery,
+    answers: { 200: pageSchema },
+  } as const
   const create = { tag, access: 'user', errors: [400, 404, 409, 422, 503], body, answers: { 201: schema } } as const
   app.get<Listing>('/work_packages', route({ ...list, summary: 'List work packages' }), async (request, reply) => {
     const viewer = viewerOf(request)
@@ -105,7 +51,12 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
   )
   for (const base of ['/projects', '/workspaces']) {
     const path = `${base}/:id/work_packages`
-    const doc = { ...list, summary: 'List the work packages of a project', params: projectParams, errors: [400, 404] }
+    const doc = {
+      ...list,
+      summary: 'List the work packages of a project',
+      params: projectParams,
+      errors: [400, 404, 429],
+    }
     app.get<ById & Listing>(path, route(doc), async (request, reply) => {
       const project = await findVisibleProject(context.store, viewerOf(request), request.params.id)
       if (!project.ok) return sendResult(reply, project)

@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.ts'
-import { TABLES, type TableName } from '../tables.ts'
+import { COUNTED, TABLES, type TableName } from '../tables.ts'
 import type { Cell } from './wire.ts'
 
 export interface ColumnInfo {
@@ -52,6 +52,16 @@ export function columnOf(table: string, name: string): ColumnInfo {
   const column = tableInfo(table).byName.get(name)
   assert(column !== undefined, `the column ${table}.${name} exists`)
   return column
+}
+
+/** The two columns by which the rows of a table are counted, as SQL writes them; undefined if they are not. */
+export function countedColumns(table: string): readonly [first: string, second: string] | undefined {
+  const columns = Object.hasOwn(COUNTED, table) ? COUNTED[table as keyof typeof COUNTED] : undefined
+  return columns && [columnOf(table, columns[0]).sql, columnOf(table, columns[1]).sql]
+}
+
+export function countsTable(table: string): string {
+  return `"${table}_counts"`
 }
 
 /** A value of a record as SQLite holds it. */

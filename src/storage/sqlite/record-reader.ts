@@ -1,23 +1,38 @@
-import { assert } from '../../base/assert.ts'
-import type { Condition, ListQuery, RecordReader } from '../store.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../../base/clock.ts'
+import { ok, type Result } from '../../base/result.ts'
+import type { RecordReader, SearchRefusal, SearchResult } from '../store.ts'
 import type { RecordOf, TableName } from '../tables.ts'
-import { columnOf, tableInfo, toCell } from './columns.ts'
-import type { RowReader } from './statements.ts'
+import { columnOf, tableInfo } from './columns.ts'
+import { orderSql, whereSql, type Fragment } from './conditions.ts'
+import { countedPage, countedTotal } from './counted.ts'
+import { installDeadline } from './deadline.ts'
+import { inOneView, isNarrow, rowsById, runSearch, type AnySearch, type FoundCells } from './search.ts'
+import { rowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
-/** The same for every table: which columns it may name is checked against TABLES at run time too. */
-interface AnyCondition extends Omit<Condition<TableName>, 'column'> {
-  readonly column: string | readonly string[]
-}
+/** Carries out a search elsewhere, in its turn. */
+export type SearchElsewhere = (table: TableName, search: AnySearch) => Promise<Result<FoundCells, SearchRefusal>>
 
-interface Fragment {
-  readonly sql: string
-  readonly values: readonly Cell[]
-}
+/** For what is expected to take a millisecond or two: long texts can make few rows slow. */
+const HERE_BUDGET_MS = 20
 
-/** Reads of the API's tables. Values are always bound; names of tables and columns come from TABLES only. */
-export function createRecordReader(rows: RowReader): RecordReader {
-  const number = (sql: string, values: readonly Cell[]) => Number(rows.get(sql, values)?.[0])
+/**
+ * Reads of the API's tables. A search is carried out here if its cost is known to be small, because counters and indexes serve it or
+ * because it has few rows to look at; any other one elsewhere, as is one that turns out to take long.
+ */
+export function createRecordReader(db: DatabaseSync, clock: Clock, elsewhere: SearchElsewhere): RecordReader {
+  const rows = rowReader(db)
+  const connection = { db, rows, setDeadline: installDeadline(db, clock) }
+  const number = ({ sql, values }: Fragment) => Number(rows.get(sql, values)?.[0])
+  const records = <T extends TableName>(table: T, found: readonly (readonly Cell[])[]) =>
+    found.map((row) => toRecord(table, row) as RecordOf<T>)
+  const searchHere = (table: TableName, search: AnySearch) => {
+    const plain = search.groupBy === undefined && search.sums === undefined
+    const page = plain ? countedPage(connection, table, search) : undefined
+    if (page) return ok({ rows: rowsById(rows, table, page.ids), total: page.total })
+    return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE_BUDGET_MS) : undefined
+  }
   return {
     async get(table, id) {
       return toRecord(table, rows.get(`${selectFrom(table)} WHERE id = ?`, [id]))
@@ -26,16 +41,22 @@ export function createRecordReader(rows: RowReader): RecordReader {
       const sql = `${selectFrom(table)} WHERE ${columnOf(table, column).sql} = ? ORDER BY id LIMIT 1`
       return toRecord(table, rows.get(sql, [value]))
     },
-    async list<T extends TableName>(table: T, query: ListQuery<T>) {
+    async list(table, query) {
       const where = whereSql(table, query.where)
       const sql = `${selectFrom(table)}${where.sql}${orderSql(table, query.orderBy)} LIMIT ? OFFSET ?`
       const found = rows.all(sql, [...where.values, query.limit, query.offset])
-      const total = number(`SELECT count(*) FROM "${table}"${where.sql}`, where.values)
-      return { rows: found.map((row) => toRecord(table, row) as RecordOf<T>), total }
+      const counted = { sql: `SELECT count(*) FROM "${table}"${where.sql}`, values: where.values }
+      const total = countedTotal(rows, table, query.where) ?? number(counted)
+      return { rows: records(table, found), total }
+    },
+    async search<T extends TableName>(table: T, query: AnySearch): Promise<Result<SearchResult<T>, SearchRefusal>> {
+      const here = inOneView(db, () => searchHere(table, query))
+      const found = here && (here.ok || here.error !== 'too slow') ? here : await elsewhere(table, query)
+      return found.ok ? ok({ ...found.value, rows: records(table, found.value.rows) }) : found
     },
     async sum(table, column, conditions) {
-      const where = whereSql(table, conditions)
-      return number(`SELECT coalesce(sum(${columnOf(table, column).sql}), 0) FROM "${table}"${where.sql}`, where.values)
+      const { sql, values } = whereSql(table, conditions)
+      return number({ sql: `SELECT coalesce(sum(${columnOf(table, column).sql}), 0) FROM "${table}"${sql}`, values })
     },
     async values(table, column, conditions) {
       const where = whereSql(table, [...conditions, { column, comparison: 'is not null' }])
@@ -56,82 +77,4 @@ function toRecord<T extends TableName>(table: T, row: readonly Cell[] | undefine
     record[column.name] = column.type === 'boolean' ? row[i] === 1 : row[i]
   })
   return record as unknown as RecordOf<T>
-}
-
-function whereSql(table: TableName, conditions: readonly AnyCondition[]): Fragment {
-  if (conditions.length === 0) return { sql: '', values: [] }
-  const all = joined(
-    conditions.map((condition) => conditionSql(table, condition)),
-    ' AND ',
-  )
-  return { sql: ` WHERE ${all.sql}`, values: all.values }
-}
-
-function joined(parts: readonly Fragment[], operator: ' AND ' | ' OR '): Fragment {
-  return { sql: parts.map((part) => part.sql).join(operator), values: parts.flatMap((part) => part.values) }
-}
-
-/** A condition on several columns passes when it does on any. */
-function conditionSql(table: TableName, condition: AnyCondition): Fragment {
-  const names = typeof condition.column === 'string' ? [condition.column] : condition.column
-  const any = joined(
-    names.map((name) => testSql(columnOf(table, name).sql, condition)),
-    ' OR ',
-  )
-  return { sql: `(${any.sql})`, values: any.values }
-}
-
-function testSql(sql: string, { comparison, value }: AnyCondition): Fragment {
-  switch (comparison) {
-    case 'is null':
-      return { sql: `${sql} IS NULL`, values: [] }
-    case 'is not null':
-      return { sql: `${sql} IS NOT NULL`, values: [] }
-    case 'in':
-      return { sql: `${sql} IN (SELECT value FROM json_each(?))`, values: [listOf(value)] }
-    case 'not in':
-      return { sql: `(${sql} IS NULL OR ${sql} NOT IN (SELECT value FROM json_each(?)))`, values: [listOf(value)] }
-    case 'contains':
-      return containsSql(sql, String(value), '> 0')
-    case 'not contains':
-      return containsSql(`coalesce(${sql}, '')`, String(value), '= 0')
-    case '!=':
-      return { sql: `${sql} IS NOT ?`, values: [single(value)] }
-    case '=':
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      return { sql: `${sql} ${comparison} ?`, values: [single(value)] }
-  }
-}
-
-/** SQLite folds ASCII only. A needle of plain ASCII needs no more; any other goes through our own function, which is slower. */
-function containsSql(sql: string, needle: string, found: '> 0' | '= 0'): Fragment {
-  const folded = needle.toLowerCase()
-  const ascii = /^[\x00-\x7f]*$/.test(folded)
-  return { sql: `instr(${ascii ? 'lower' : 'lower_unicode'}(${sql}), ?) ${found}`, values: [folded] }
-}
-
-function listOf(value: AnyCondition['value']): string {
-  assert(Array.isArray(value), 'a list is compared with `in` and `not in`')
-  return JSON.stringify(value)
-}
-
-function single(value: AnyCondition['value']): Cell {
-  assert(typeof value !== 'object' && value !== undefined, 'one value is compared')
-  return toCell(value)
-}
-
-/** Text is ordered without case, nulls come last either way, and the id settles ties so that pages never overlap. */
-function orderSql(
-  table: TableName,
-  orderBy: readonly { readonly column: string; readonly descending: boolean }[],
-): string {
-  const terms = orderBy.map(({ column, descending }) => {
-    const { sql, type, nullable } = columnOf(table, column)
-    return `${sql}${type === 'text' ? ' COLLATE NOCASE' : ''}${descending ? ' DESC' : ''}${nullable ? ' NULLS LAST' : ''}`
-  })
-  const settled = orderBy.some(({ column }) => column === 'id')
-  return ` ORDER BY ${[...terms, ...(settled ? [] : ['id'])].join(', ')}`
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { UserError } from '../../base/errors.ts'
-import { TABLE_NAMES, tableInfo, type ColumnInfo } from './columns.ts'
+import { INDEXES } from '../tables.ts'
+import { columnOf, countedColumns, countsTable, TABLE_NAMES, tableInfo, type ColumnInfo } from './columns.ts'
 
 /**
  * Deliveries live in one table from creation to their end. Measured, CPU in us for the whole life of a delivery (event of 1.2 KB,
@@ -53,7 +54,39 @@ function tableSql(table: string): string {
       const kind = column.unique ? 'UNIQUE INDEX' : 'INDEX'
       return `CREATE ${kind} "${table}_${column.name}" ON "${table}" (${column.sql});`
     })
-  return [`CREATE TABLE "${table}" (${columns.map(columnSql).join(', ')}) STRICT;`, ...indexes].join('\n')
+  const created = `CREATE TABLE "${table}" (${columns.map(columnSql).join(', ')}) STRICT;`
+  return [created, ...indexes, ...wideIndexesSql(table), countersSql(table)].join('\n')
+}
+
+function wideIndexesSql(table: string): string[] {
+  return INDEXES.filter((index) => index.table === table).map((index) => {
+    const sql = index.columns.map((name) => columnOf(table, name).sql).join(', ')
+    const name = `${table}_${index.columns.join('_')}${'where' in index ? `_${index.where}` : ''}`
+    return `CREATE INDEX "${name}" ON "${table}" (${sql})${'where' in index ? ` WHERE "${index.where}" = 1` : ''};`
+  })
+}
+
+/**
+ * The counters of a table, kept by triggers: they run in the transaction of the write, whoever makes it, so they cannot be wrong. A row
+ * with 0 in the first column counts the rows of all its values together (an id is never 0). Adding a time entry costs 2 us more.
+ */
+function countersSql(table: string): string {
+  const columns = countedColumns(table)
+  if (!columns) return ''
+  const [first, second] = columns
+  const counts = countsTable(table)
+  const added = `INSERT INTO ${counts} VALUES (new.${first}, new.${second}, 1), (0, new.${second}, 1)
+    ON CONFLICT DO UPDATE SET count = count + 1;`
+  const removed = `UPDATE ${counts} SET count = count - 1 WHERE ${first} IN (old.${first}, 0) AND ${second} = old.${second};
+    DELETE FROM ${counts} WHERE ${first} = old.${first} AND ${second} = old.${second} AND count = 0;`
+  return `
+  CREATE TABLE ${counts} (
+    ${first} INTEGER NOT NULL, ${second} INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (${first}, ${second})
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER "${table}_added" AFTER INSERT ON "${table}" BEGIN ${added} END;
+  CREATE TRIGGER "${table}_removed" AFTER DELETE ON "${table}" BEGIN ${removed} END;
+  CREATE TRIGGER "${table}_moved" AFTER UPDATE OF ${first}, ${second} ON "${table}"
+    WHEN new.${first} <> old.${first} OR new.${second} <> old.${second} BEGIN ${removed} ${added} END;`
 }
 
 /**

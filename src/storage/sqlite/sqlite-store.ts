@@ -15,7 +15,8 @@ import { createPrivate, lockDirectory } from './lock.ts'
 import { openReader, openWriter, type Synchronous } from './pragmas.ts'
 import { createRecordReader } from './record-reader.ts'
 import { migrate } from './schema.ts'
-import { rowReader, statementCache } from './statements.ts'
+import { SearchThread } from './search-thread.ts'
+import { statementCache } from './statements.ts'
 import { createWrites, type Writes } from './writes.ts'
 
 export interface SqliteStoreOptions {
@@ -27,10 +28,14 @@ export interface SqliteStoreOptions {
   readonly synchronous?: Synchronous
   /** Upper bound of the database in pages of 4 KiB; unbounded without it. */
   readonly maxPages?: number
+  /** How long a search may take that runs on a thread of its own, and how many may wait for it. */
+  readonly search?: { readonly budgetMs: number; readonly waitingMax: number }
 }
 
 const DATABASE_FILE = 'nepenthes.db'
 const CANCEL_PIECE = 500
+/** A million rows are looked at in half a second; with all that may wait, an answer takes ten seconds at most. */
+const SEARCH = { budgetMs: 2_000, waitingMax: 4 }
 
 /**
  * Opens the embedded store: one SQLite database, written by one thread. Throws a UserError if the directory is held by another
@@ -86,8 +91,8 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
     handOver: (deliveries) => listeners.forEach((listener) => listener(deliveries)),
   })
   const reader = openReader(file)
-  reader.function('lower_unicode', { deterministic: true }, (text) => String(text).toLowerCase())
-  return createStore({ queue, reader, listeners, clock: options.clock, unlock })
+  const searches = new SearchThread({ file, ...(options.search ?? SEARCH) })
+  return createStore({ queue, reader, searches, listeners, clock: options.clock, unlock })
 }
 
 function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {
@@ -107,12 +112,13 @@ function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): v
 interface Parts {
   readonly queue: GroupQueue
   readonly reader: DatabaseSync
+  readonly searches: SearchThread
   readonly listeners: ((deliveries: readonly PendingDelivery[]) => void)[]
   readonly clock: Clock
   readonly unlock: () => void
 }
 
-function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store {
+function createStore({ queue, reader, searches, listeners, clock, unlock }: Parts): Store {
   const prepare = statementCache(reader)
   const counters = openCounters(prepare)
   const writes = createWrites({ queue, counters, clock })
@@ -120,12 +126,13 @@ function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store 
   let closed: Promise<void> | undefined
   const close = async () => {
     await writes.finish()
+    await searches.close()
     reader.close()
     await queue.close()
     unlock()
   }
   return {
-    ...createRecordReader(rowReader(reader)),
+    ...createRecordReader(reader, clock, (table, search) => searches.search(table, search)),
     ...deliveryReader,
     allocateId: (table) => counters.nextId(table),
     commit: (write) => writes.commit(write),

@@ -1,72 +1,116 @@
 import type { Condition } from '../../../storage/store.ts'
 import type { RecordOf, TableName } from '../../../storage/tables.ts'
-import { isDate } from '../representers/formats.ts'
+import { parseId } from '../find.ts'
+import { parseDuration } from '../representers/formats.ts'
 import type { FilterDefinition, FilterLookups } from './filters.ts'
 
-/** The kinds of filter (reference §8): each gives a definition for the columns it is told. */
+/** The kinds of filter (reference §8): each gives a definition for the columns it is told. Filters of dates: date-filters.ts. */
 
-type Column<T extends TableName> = keyof RecordOf<T> & string
+export type Column<T extends TableName> = keyof RecordOf<T> & string
 
 const NOTHING_CAN_BE = -1
+const ONE_NEEDED = 'at least one is needed'
 
-export function ids(values: readonly string[], lookups: FilterLookups): number[] | string {
-  if (values.length === 0) return 'at least one is needed'
-  const numbers = values.map((value) => (value === 'me' ? lookups.viewerId : Number(value)))
-  return numbers.every(Number.isSafeInteger) ? numbers : 'ids are whole numbers'
+/** The ids, as people write them: no sign, no leading zero, no fraction. `me` is the asking user. */
+export function ids(values: readonly string[], { viewerId }: Pick<FilterLookups, 'viewerId'>): number[] | string {
+  if (values.length === 0) return ONE_NEEDED
+  const numbers = values.map((value) => (value === 'me' ? viewerId : parseId(value)))
+  return numbers.every((number) => number !== undefined) ? numbers : 'ids are whole numbers'
+}
+
+function byIds<T extends TableName>(column: Column<T>, comparison: Condition<T>['comparison']) {
+  return (values: readonly string[], lookups: FilterLookups) => {
+    const list = ids(values, lookups)
+    return typeof list === 'string' ? list : [{ column, comparison, value: list }]
+  }
 }
 
 /** `=` and `!` over ids; `me` is the asking user. */
 export function idFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
-  const build = (comparison: 'in' | 'not in') => (values: readonly string[], lookups: FilterLookups) => {
-    const list = ids(values, lookups)
-    return typeof list === 'string' ? list : [{ column, comparison, value: list }]
-  }
-  return { '=': build('in'), '!': build('not in') }
+  return { '=': byIds(column, 'in'), '!': byIds(column, 'not in') }
 }
 
-/** An id that may be unset: also `*` (any) and `!*` (none). */
-export function optionalIdFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
+/** Any (`*`) and none (`!*`), for what may be unset. */
+function optional<T extends TableName>(column: Column<T>): FilterDefinition<T> {
   return {
-    ...idFilter<T>(column),
     '*': () => [{ column, comparison: 'is not null' }],
     '!*': () => [{ column, comparison: 'is null' }],
   }
 }
 
-/** Text in any of the columns: `=` and `!` the whole text, `~` and `!~` a part of it, without case. */
+/** An id that may be unset: also `*` (any) and `!*` (none). */
+export function optionalIdFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
+  return { ...idFilter<T>(column), ...optional<T>(column) }
+}
+
+/** `=` and `!` over ids from which, or not from which, following the column of parents leads to the row. */
+export function ancestorFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
+  return { '=': byIds(column, 'below'), '!': byIds(column, 'not below') }
+}
+
+/** Text in any of the columns: `=` and `!` the whole text, `~` and `!~` a part of it, `^` its beginning, the last three without case. */
 export function textFilter<T extends TableName>(...columns: readonly Column<T>[]): FilterDefinition<T> {
-  const part = (values: readonly string[]) => values[0] ?? ''
-  const missing = 'at least one is needed'
   return {
-    '=': (values) => (values.length === 0 ? missing : [{ column: columns, comparison: 'in', value: values }]),
+    '=': (values) => (values.length === 0 ? ONE_NEEDED : [{ column: columns, comparison: 'in', value: values }]),
     '!': (values) =>
-      values.length === 0 ? missing : columns.map((column) => ({ column, comparison: 'not in', value: values })),
-    '~': (values) =>
-      values.length === 0 ? missing : [{ column: columns, comparison: 'contains', value: part(values) }],
-    '!~': (values) =>
-      values.length === 0
-        ? missing
-        : columns.map((column) => ({ column, comparison: 'not contains', value: part(values) })),
+      values.length === 0 ? ONE_NEEDED : columns.map((column) => ({ column, comparison: 'not in', value: values })),
+    ...partFilter<T>(...columns),
+    '^': (values) => part(values, (value) => [{ column: columns, comparison: 'starts with', value }]),
   }
 }
 
-/** Searching: `**` finds the text in any of the columns. */
+/** Long text in any of the columns: `~` and `!~` a part of it, without case. */
+export function partFilter<T extends TableName>(...columns: readonly Column<T>[]): FilterDefinition<T> {
+  return {
+    '~': (values) => part(values, (value) => [{ column: columns, comparison: 'contains', value }]),
+    '!~': (values) => part(values, (value) => columns.map((column) => ({ column, comparison: 'not contains', value }))),
+  }
+}
+
+function part<C>(values: readonly string[], build: (value: string) => C[]): C[] | string {
+  const [value] = values
+  return value === undefined ? ONE_NEEDED : build(value)
+}
+
+/** Searching: `**` (and `~`) finds the text in any of the columns. */
 export function searchFilter<T extends TableName>(...columns: readonly Column<T>[]): FilterDefinition<T> {
   const contains = (values: readonly string[]) =>
-    values.length === 0
-      ? 'at least one is needed'
-      : [{ column: columns, comparison: 'contains' as const, value: values[0] ?? '' }]
+    part(values, (value) => [{ column: columns, comparison: 'contains' as const, value }])
   return { '**': contains, '~': contains }
+}
+
+/** What pickers ask while somebody types: a part of the text, or the id itself. */
+export function textOrIdFilter(column: Column<'workPackages'>): FilterDefinition<'workPackages'> {
+  const find = (values: readonly string[]) =>
+    part(values, (value) => {
+      const id = parseId(value)
+      const byText = { column, comparison: 'contains', value } as const
+      return [{ anyOf: id === undefined ? [byText] : [byText, { column: 'id', comparison: '=', value: id } as const] }]
+    })
+  return { '**': find, '~': find }
 }
 
 /** `t` or `f`. */
 export function booleanFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
-  const build = (wanted: string) => (values: readonly string[]) => {
+  return truthFilter((value) => [{ column, comparison: '=', value }])
+}
+
+function truthFilter<T extends TableName>(
+  build: (truth: boolean, lookups: FilterLookups) => ReturnType<FilterDefinition<T>[string]>,
+): FilterDefinition<T> {
+  const read = (wanted: string) => (values: readonly string[], lookups: FilterLookups) => {
     const [value] = values
     if (values.length !== 1 || (value !== 't' && value !== 'f')) return 'write "t" or "f"'
-    return [{ column, comparison: '=' as const, value: value === wanted }]
+    return build(value === wanted, lookups)
   }
-  return { '=': build('t'), '!': build('f') }
+  return { '=': read('t'), '!': read('f') }
+}
+
+/** Whether the type is that of a milestone. */
+export function milestoneFilter(column: Column<'workPackages'>): FilterDefinition<'workPackages'> {
+  return truthFilter(async (truth, lookups) => [
+    { column, comparison: truth ? 'in' : 'not in', value: await lookups.milestoneTypeIds() },
+  ])
 }
 
 /** One of fixed words. */
@@ -79,47 +123,51 @@ export function wordFilter<T extends TableName>(column: Column<T>, words: readon
   }
 }
 
-/** A `YYYY-MM-DD` column: `=d` on the day, `<>d` between two days, either end open when empty. */
-export function dateFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
-  return {
-    '=d': ([day = '']) => (isDate(day) ? [{ column, comparison: '=', value: day }] : 'dates are written YYYY-MM-DD'),
-    '<>d': ([from = '', to = '']) => {
-      if ((from !== '' && !isDate(from)) || (to !== '' && !isDate(to))) return 'dates are written YYYY-MM-DD'
-      return bounds(column, from, to)
-    },
-    '!*': () => [{ column, comparison: 'is null' }],
-  }
-}
-
-/** A point in time: `=d` on the UTC day, `<>d` between two times, either end open when empty. */
-export function timeFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
-  const time = (text: string) => (text === '' ? undefined : Date.parse(text))
-  const wrong = 'times are written in ISO 8601'
-  return {
-    '=d': ([day = '']) => {
-      const start = Date.parse(day.slice(0, 10))
-      if (Number.isNaN(start)) return wrong
-      return [
-        { column, comparison: '>=', value: start },
-        { column, comparison: '<', value: start + 86_400_000 },
-      ]
-    },
-    '<>d': ([from = '', to = '']) => {
-      const [low, high] = [time(from), time(to)]
-      return Number.isNaN(low) || Number.isNaN(high) ? wrong : bounds(column, low, high)
-    },
-  }
-}
-
-function bounds<T extends TableName>(
+/** A fixed word that may be unset. */
+export function optionalWordFilter<T extends TableName>(
   column: Column<T>,
-  from: string | number | undefined,
-  to: string | number | undefined,
-): Condition<T>[] {
-  const conditions: Condition<T>[] = []
-  if (from !== undefined && from !== '') conditions.push({ column, comparison: '>=', value: from })
-  if (to !== undefined && to !== '') conditions.push({ column, comparison: '<=', value: to })
-  return conditions
+  words: readonly string[],
+): FilterDefinition<T> {
+  return { ...wordFilter<T>(column, words), ...optional<T>(column) }
+}
+
+/** How a number is written in a filter, and what to say of one that is not. */
+interface NumberForm {
+  readonly parse: (text: string) => number | undefined
+  readonly wrong: string
+}
+
+const PERCENTAGE: NumberForm = {
+  parse: (text) => (/^(\d|[1-9]\d|100)$/.test(text) ? Number(text) : undefined),
+  wrong: 'whole numbers from 0 to 100',
+}
+
+/** Hours, as existing clients write them, or an ISO 8601 duration, as bodies have it; in minutes. */
+const DURATION: NumberForm = {
+  parse: (text) => (/^(0|[1-9]\d{0,6})(\.\d{1,4})?$/.test(text) ? Math.round(Number(text) * 60) : parseDuration(text)),
+  wrong: 'hours (1.5) or ISO 8601 durations (PT1H30M)',
+}
+
+export function percentageFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
+  return numberFilter(column, PERCENTAGE)
+}
+
+export function durationFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
+  return numberFilter(column, DURATION)
+}
+
+/** A number that may be unset: `= ! >= <= * !*`. */
+function numberFilter<T extends TableName>(column: Column<T>, { parse, wrong }: NumberForm): FilterDefinition<T> {
+  const list = (comparison: 'in' | 'not in') => (values: readonly string[]) => {
+    const numbers = values.map(parse)
+    if (numbers.length === 0) return ONE_NEEDED
+    return numbers.every((number) => number !== undefined) ? [{ column, comparison, value: numbers }] : wrong
+  }
+  const bound = (comparison: '>=' | '<=') => (values: readonly string[]) => {
+    const value = values.length === 1 ? parse(values[0] ?? '') : undefined
+    return value === undefined ? `one value: ${wrong}` : [{ column, comparison, value }]
+  }
+  return { '=': list('in'), '!': list('not in'), '>=': bound('>='), '<=': bound('<='), ...optional<T>(column) }
 }
 
 /** The status of a work package: by id, `o` (open), `c` (closed) or `*` (any). */
@@ -130,5 +178,25 @@ export function statusFilter(column: Column<'workPackages'>): FilterDefinition<'
     o: async (_, lookups) => [{ column, comparison: 'not in', value: await closed(lookups) }],
     c: async (_, lookups) => [{ column, comparison: 'in', value: await closed(lookups) }],
     '*': () => [],
+  }
+}
+
+/** What the asking user may see: the list shows nothing else anyway, and what others see is nobody's business. */
+export function visibleFilter<T extends TableName>(): FilterDefinition<T> {
+  return {
+    '=': (values, { viewerId }) =>
+      values.length === 1 && (values[0] === 'me' || parseId(values[0] ?? '') === viewerId)
+        ? []
+        : 'write "me" or your own id',
+  }
+}
+
+/** Time is logged on work packages only. */
+export function entityTypeFilter<T extends TableName>(): FilterDefinition<T> {
+  const check = (values: readonly string[]) =>
+    values.length > 0 && values.every((value) => value === 'WorkPackage') ? undefined : 'write "WorkPackage"'
+  return {
+    '=': (values) => check(values) ?? [],
+    '!': (values) => check(values) ?? [{ column: 'id', comparison: 'in', value: [] }],
   }
 }

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../../base/result.ts'
-import type { Condition } from '../../../storage/store.ts'
+import type { AnyOf, Condition } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { apiError, combineErrors, type ApiError } from '../../errors.ts'
 
@@ -13,12 +13,15 @@ export interface FilterInput {
 /** What a filter may need to know to become conditions. */
 export interface FilterLookups {
   readonly viewerId: number
+  /** Milliseconds since the epoch: what `today` is counted from. */
+  readonly now: number
   closedStatusIds(): Promise<readonly number[]>
   /** Members of any of the projects, as far as the asking user may know them. */
   usersIn(projectIds: readonly number[]): Promise<ReadonlySet<number>>
+  milestoneTypeIds(): Promise<readonly number[]>
 }
 
-type Conditions<T extends TableName> = readonly Condition<T>[]
+export type Conditions<T extends TableName> = readonly (Condition<T> | AnyOf<T>)[]
 
 /** Turns values into conditions; a string says what is wrong with them. */
 type CompileFilter<T extends TableName> = (
@@ -34,6 +37,7 @@ export type FilterTable<T extends TableName> = Readonly<Record<string, FilterDef
 
 /** Filters more than this on one request are nobody's need. */
 const FILTERS_MAX = 100
+const VALUES_MAX = 1_000
 
 /** Reads the `filters` query property: a JSON array of `{name: {operator, values}}`. */
 export function parseFilters(text: unknown): Result<FilterInput[], ApiError> {
@@ -73,21 +77,33 @@ function filterInput(name: string, body: unknown): FilterInput {
   }
 }
 
-/** Compiles filters to conditions; every one that is wrong is named. */
+export interface CompiledFilters<T extends TableName> {
+  readonly where: Conditions<T>
+  /** The filters that became these conditions. */
+  readonly valid: readonly FilterInput[]
+}
+
+/** Compiles filters to conditions; every one that is wrong is named, or, if only the valid subset is asked for, left out. */
 export async function compileFilters<T extends TableName>(
   table: FilterTable<T>,
   inputs: readonly FilterInput[],
   lookups: FilterLookups,
-): Promise<Result<Conditions<T>, ApiError>> {
-  const conditions: Condition<T>[] = []
+  validSubset: boolean,
+): Promise<Result<CompiledFilters<T>, ApiError>> {
+  const where: Conditions<T>[number][] = []
+  const valid: FilterInput[] = []
   const errors: ApiError[] = []
   for (const input of inputs) {
     const compiled = await compileFilter(table, input, lookups)
-    if (typeof compiled === 'string') errors.push(apiError('InvalidQuery', compiled))
-    else conditions.push(...compiled)
+    if (typeof compiled === 'string') {
+      errors.push(apiError('InvalidQuery', compiled))
+    } else {
+      where.push(...compiled)
+      valid.push(input)
+    }
   }
   const [first, ...rest] = errors
-  return first ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok(conditions)
+  return first && !validSubset ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok({ where, valid })
 }
 
 async function compileFilter<T extends TableName>(
@@ -104,6 +120,7 @@ async function compileFilter<T extends TableName>(
   if (!compile) {
     return `${input.name} filter has no operator '${input.operator}'. Known operators: ${Object.keys(filter).join(' ')}.`
   }
+  if (input.values.length > VALUES_MAX) return `${input.name} filter has more than ${VALUES_MAX} values.`
   const compiled = await compile(input.values, lookups)
   return typeof compiled === 'string' ? `${input.name} filter has invalid values: ${compiled}.` : compiled
 }

@@ -1,43 +1,67 @@
 import { fail, ok, type Result } from '../../../base/result.ts'
-import type { ListQuery } from '../../../storage/store.ts'
+import type { Order } from '../../../storage/store.ts'
 import type { RecordOf, TableName } from '../../../storage/tables.ts'
 import { apiError, type ApiError } from '../../errors.ts'
 
-type OrderBy<T extends TableName> = ListQuery<T>['orderBy']
+/** What an attribute is sorted by: a column, or columns of the row it refers to. */
+export type SortKey<T extends TableName> = (keyof RecordOf<T> & string) | Omit<Order<T>, 'descending'>
 
-/** What a resource may be sorted by: camelCase attribute -> column. */
-export type SortTable<T extends TableName> = Readonly<Record<string, keyof RecordOf<T> & string>>
+/** What a resource may be sorted by: camelCase attribute -> key. */
+export type SortTable<T extends TableName> = Readonly<Record<string, SortKey<T>>>
+
+/** One attribute of a request, as written, and what it means. */
+export interface SortInput<T extends TableName> {
+  readonly attribute: string
+  readonly order: Order<T>
+}
 
 const KEYS_MAX = 10
 
-/** Reads `sortBy`: a JSON array of `[attribute, "asc"|"desc"]` pairs or `"attribute:asc"` texts. The id comes last, so that pages never overlap. */
+/**
+ * Reads `sortBy`: a JSON array of `[attribute, "asc"|"desc"]` pairs or `"attribute:asc"` texts. Attributes that are not known are
+ * refused, or, if only the valid subset is asked for, left out.
+ */
 export function parseSort<T extends TableName>(
   table: SortTable<T>,
   text: unknown,
-  byDefault: OrderBy<T> = [],
-): Result<OrderBy<T>, ApiError> {
-  if (text === undefined) return ok([...byDefault, byId<T>()])
+  validSubset: boolean,
+): Result<SortInput<T>[], ApiError> {
   const pairs = parsePairs(text)
   if (!pairs) {
     return fail(
       apiError('InvalidQuery', 'The sortBy property is not a JSON array of ["attribute", "asc" or "desc"] pairs.'),
     )
   }
-  const order: { column: keyof RecordOf<T> & string; descending: boolean }[] = []
+  const inputs: SortInput<T>[] = []
   for (const [attribute, direction] of pairs) {
-    const camel = attribute.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    const column = Object.hasOwn(table, camel) ? table[camel] : undefined
-    if (column === undefined) {
-      return fail(
-        apiError('InvalidQuery', `Cannot sort by ${attribute}. Known attributes: ${Object.keys(table).join(', ')}.`),
-      )
-    }
-    order.push({ column, descending: direction === 'desc' })
+    const key = sortKey(table, attribute)
+    if (key !== undefined) inputs.push({ attribute, order: { ...key, descending: direction === 'desc' } })
+    else if (!validSubset) return fail(unknownAttribute('sort by', attribute, table))
   }
-  return ok([...order, byId<T>()])
+  return ok(inputs)
 }
 
-function byId<T extends TableName>(): OrderBy<T>[number] {
+export function unknownAttribute(verb: string, attribute: string, table: object): ApiError {
+  return apiError('InvalidQuery', `Cannot ${verb} ${attribute}. Known attributes: ${Object.keys(table).join(', ')}.`)
+}
+
+function sortKey<T extends TableName>(
+  table: SortTable<T>,
+  attribute: string,
+): Omit<Order<T>, 'descending'> | undefined {
+  const name = camelCase(attribute)
+  const key = Object.hasOwn(table, name) ? table[name] : undefined
+  if (key === undefined || typeof key === 'string') return key && { column: key }
+  const { column, by } = key // the table may tell more of it than a query can carry
+  return { column, ...(by && { by }) }
+}
+
+export function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** The id comes last, so that pages never overlap. */
+export function byId<T extends TableName>(): Order<T> {
   return { column: 'id', descending: false }
 }
 
@@ -55,7 +79,7 @@ function parsePairs(text: unknown): [string, string][] | undefined {
 
 function parsePair(item: unknown): [string, string] | undefined {
   const pair: unknown = typeof item === 'string' ? item.split(':') : item
-  if (!Array.isArray(pair)) return undefined
+  if (!Array.isArray(pair) || pair.length > 2) return undefined
   const [attribute, direction = 'asc'] = pair as unknown[]
   return typeof attribute === 'string' && (direction === 'asc' || direction === 'desc')
     ? [attribute, direction]

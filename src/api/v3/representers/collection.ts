@@ -1,4 +1,5 @@
 import type { Page } from '../query/page.ts'
+import { pick, type Selection } from '../query/select.ts'
 import type { Hal, Link } from './hal.ts'
 
 /** A page of a collection, ready to be shown. */
@@ -9,6 +10,8 @@ export interface CollectionPage {
   readonly query: Readonly<Record<string, string>>
   readonly page: Page
   readonly total: number
+  readonly groups?: readonly Hal[]
+  readonly totalSums?: Hal
   /** JSON of each element. */
   readonly elements: readonly string[]
   readonly links?: Hal
@@ -20,12 +23,48 @@ export interface CollectionPage {
 export function renderPage(collection: CollectionPage): string {
   const { page, total, elements, embedded = {} } = collection
   const type = collection.type ?? 'Collection'
-  const links = JSON.stringify({ ...pageLinks(collection), ...collection.links })
   const beside = Object.entries(embedded).map(([name, json]) => `,"${name}":${json}`)
   return (
     `{"_type":"${type}","total":${total},"count":${elements.length},"pageSize":${page.size},"offset":${page.offset},` +
-    `"_embedded":{"elements":[${elements.join(',')}]${beside.join('')}},"_links":${links}}`
+    `${renderTotals(collection)}"_embedded":{"elements":[${elements.join(',')}]${beside.join('')}},` +
+    `"_links":${JSON.stringify(allLinks(collection))}}`
   )
+}
+
+function renderTotals({ groups, totalSums }: CollectionPage): string {
+  if (!groups && !totalSums) return ''
+  return `${JSON.stringify({ ...(groups && { groups }), ...(totalSums && { totalSums }) }).slice(1, -1)},`
+}
+
+function allLinks(collection: CollectionPage): Hal {
+  return { ...pageLinks(collection), ...collection.links }
+}
+
+/** What a page may have besides its elements, by name. */
+export function namesOfPage({ links = {} }: Pick<CollectionPage, 'links'>): ReadonlySet<string> {
+  const own = ['_type', 'total', 'count', 'pageSize', 'offset', 'groups', 'totalSums']
+  const paging = ['self', 'jumpTo', 'changeSize', 'previousByOffset', 'nextByOffset']
+  return new Set([...own, ...paging, ...Object.keys(links)])
+}
+
+/** The part of the page that was selected. */
+export function renderSelected(collection: CollectionPage, { collection: wanted, elements }: Selection): string {
+  const { type = 'Collection', page, total, groups, totalSums } = collection
+  const { _links, ...properties } = pick(
+    {
+      ...{ _type: type, total, count: collection.elements.length, pageSize: page.size, offset: page.offset },
+      ...(groups && { groups }),
+      ...(totalSums && { totalSums }),
+      _links: allLinks(collection),
+    },
+    wanted,
+  )
+  const picked = elements && collection.elements.map((text) => pick(JSON.parse(text) as Hal, elements))
+  return JSON.stringify({
+    ...properties,
+    ...(picked && { _embedded: { elements: picked } }),
+    ...(_links !== undefined && { _links }),
+  })
 }
 
 function pageLinks({ path, query, page, total }: CollectionPage): Record<string, Link> {

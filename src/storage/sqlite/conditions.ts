@@ -1,0 +1,150 @@
+import { assert } from '../../base/assert.ts'
+import type { AnyOf, Condition, Order } from '../store.ts'
+import type { TableName } from '../tables.ts'
+import { columnOf, toCell } from './columns.ts'
+import type { Cell } from './wire.ts'
+
+/** The same for every table: which columns it may name is checked against TABLES at run time too. */
+export interface AnyCondition extends Omit<Condition<TableName>, 'column'> {
+  readonly column: string | readonly string[]
+}
+
+export type AnyTest = AnyCondition | (Omit<AnyOf<TableName>, 'anyOf'> & { readonly anyOf: readonly AnyCondition[] })
+
+export interface AnyOrder extends Omit<Order<TableName>, 'column'> {
+  readonly column: string
+}
+
+/** A piece of SQL with the values it binds, in their order. */
+export interface Fragment {
+  readonly sql: string
+  readonly values: readonly Cell[]
+}
+
+/**
+ * Values are always bound; names of tables and columns come from TABLES only. `first` is asked of every row before anything else; what
+ * `follows` an index is looked up in it, and the rest is asked of the rows that leads to, by default as SQLite sees fit.
+ */
+export function whereSql(
+  table: TableName,
+  tests: readonly AnyTest[],
+  first?: string,
+  follows: (test: AnyTest) => boolean = () => true,
+): Fragment {
+  const parts = tests.map((test) => testSql(table, test, follows(test)))
+  const all = joined(first === undefined ? parts : [{ sql: first, values: [] }, ...parts], ' AND ')
+  return all.sql === '' ? all : { sql: ` WHERE ${all.sql}`, values: all.values }
+}
+
+function joined(parts: readonly Fragment[], operator: ' AND ' | ' OR '): Fragment {
+  return { sql: parts.map((part) => part.sql).join(operator), values: parts.flatMap((part) => part.values) }
+}
+
+function testSql(table: TableName, test: AnyTest, byIndex: boolean): Fragment {
+  if (!('anyOf' in test)) return conditionSql(table, test, byIndex)
+  assert(test.anyOf.length > 0, 'there is a condition of which one must hold')
+  const any = joined(
+    test.anyOf.map((condition) => conditionSql(table, condition, byIndex)),
+    ' OR ',
+  )
+  return { sql: `(${any.sql})`, values: any.values }
+}
+
+/** A condition on several columns passes when it does on any. */
+function conditionSql(table: TableName, condition: AnyCondition, byIndex: boolean): Fragment {
+  const names = typeof condition.column === 'string' ? [condition.column] : condition.column
+  const any = joined(
+    names.map((name) => comparisonSql(table, name, condition, byIndex)),
+    ' OR ',
+  )
+  return { sql: `(${any.sql})`, values: any.values }
+}
+
+function comparisonSql(
+  table: TableName,
+  name: string,
+  { comparison, value }: AnyCondition,
+  byIndex: boolean,
+): Fragment {
+  // A sign before a column keeps SQLite from looking the value up in an index.
+  const sql = (byIndex ? '' : '+') + columnOf(table, name).sql
+  switch (comparison) {
+    case 'is null':
+      return { sql: `${sql} IS NULL`, values: [] }
+    case 'is not null':
+      return { sql: `${sql} IS NOT NULL`, values: [] }
+    case 'in':
+      return { sql: `${sql} IN (SELECT value FROM json_each(?))`, values: [listOf(value)] }
+    case 'not in':
+      return { sql: `(${sql} IS NULL OR ${sql} NOT IN (SELECT value FROM json_each(?)))`, values: [listOf(value)] }
+    case 'below':
+      return { sql: `"id" IN (${belowSql(table, columnOf(table, name).sql)})`, values: [listOf(value)] }
+    case 'not below':
+      return { sql: `"id" NOT IN (${belowSql(table, columnOf(table, name).sql)})`, values: [listOf(value)] }
+    case 'contains':
+      return containsSql(sql, String(value), '> 0')
+    case 'starts with':
+      return containsSql(sql, String(value), '= 1')
+    case 'not contains':
+      return containsSql(`coalesce(${sql}, '')`, String(value), '= 0')
+    case '!=':
+      return { sql: `${sql} IS NOT ${boundOrSaid(value)}`, values: boundValues(value) }
+    case '=':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return { sql: `${sql} ${comparison} ${boundOrSaid(value)}`, values: boundValues(value) }
+  }
+}
+
+/** UNION leaves out what it has met already, so that a loop ends. */
+function belowSql(table: TableName, sql: string): string {
+  return (
+    `WITH RECURSIVE "below" (id) AS (SELECT "id" FROM "${table}" WHERE ${sql} IN (SELECT value FROM json_each(?)) ` +
+    `UNION SELECT "child"."id" FROM "${table}" AS "child" JOIN "below" ON "child".${sql} = "below".id) SELECT id FROM "below"`
+  )
+}
+
+/** SQLite folds ASCII only. A needle of plain ASCII needs no more; any other goes through our own function, which is slower. */
+function containsSql(sql: string, needle: string, found: '> 0' | '= 0' | '= 1'): Fragment {
+  const folded = needle.toLowerCase()
+  const ascii = /^[\x00-\x7f]*$/.test(folded)
+  return { sql: `instr(${ascii ? 'lower' : 'lower_unicode'}(${sql}), ?) ${found}`, values: [folded] }
+}
+
+function listOf(value: AnyCondition['value']): string {
+  assert(Array.isArray(value), 'a list is compared with `in`, `below` and their opposites')
+  return JSON.stringify(value)
+}
+
+/** Booleans stand in the text: only then does SQLite see that an index of some rows serves. */
+function boundOrSaid(value: AnyCondition['value']): string {
+  return typeof value === 'boolean' ? String(toCell(value)) : '?'
+}
+
+function boundValues(value: AnyCondition['value']): Cell[] {
+  assert(typeof value !== 'object' && value !== undefined, 'one value is compared')
+  return typeof value === 'boolean' ? [] : [toCell(value)]
+}
+
+/** Text is ordered without case, nulls come last either way, and the id settles ties so that pages never overlap. */
+export function orderSql(table: TableName, orderBy: readonly AnyOrder[]): string {
+  const terms = orderBy.flatMap((order) => orderTerms(table, order))
+  const settled = orderBy.some(({ column, by }) => column === 'id' && !by)
+  return ` ORDER BY ${[...terms, ...(settled ? [] : ['"id"'])].join(', ')}`
+}
+
+function orderTerms(table: TableName, { column, descending, by }: AnyOrder): string[] {
+  const { sql, type, nullable } = columnOf(table, column)
+  if (!by) return [termSql(sql, type, descending, nullable)]
+  return by.columns.map((name) => {
+    const referred = columnOf(by.table, name)
+    const value = `(SELECT "referred".${referred.sql} FROM "${by.table}" AS "referred" WHERE "referred"."id" = "${table}".${sql})`
+    return termSql(value, referred.type, descending, true)
+  })
+}
+
+function termSql(sql: string, type: 'integer' | 'text' | 'boolean', descending: boolean, nullable: boolean): string {
+  return `${sql}${type === 'text' ? ' COLLATE NOCASE' : ''}${descending ? ' DESC' : ''}${nullable ? ' NULLS LAST' : ''}`
+}

@@ -1,0 +1,158 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { Group, SearchRefusal } from '../store.ts'
+import type { TableName } from '../tables.ts'
+import { columnOf, tableInfo } from './columns.ts'
+import { orderSql, whereSql, type AnyOrder, type AnyTest, type Fragment } from './conditions.ts'
+import { countedTotal } from './counted.ts'
+import { IN_TIME, unlessPastDeadline, type SetDeadline } from './deadline.ts'
+import type { RowReader } from './statements.ts'
+import type { Cell } from './wire.ts'
+
+/** A search as it travels to the thread that carries it out. */
+export interface AnySearch {
+  readonly where: readonly AnyTest[]
+  readonly orderBy: readonly AnyOrder[]
+  readonly limit: number
+  readonly offset: number
+  readonly groupBy?: string
+  readonly sums?: readonly string[]
+}
+
+export interface FoundCells {
+  readonly rows: readonly (readonly Cell[])[]
+  readonly total: number
+  readonly groups?: readonly Group[]
+  readonly sums?: readonly number[]
+}
+
+/** More can neither be drawn nor read. */
+const GROUPS_MAX = 1_000
+
+export interface Connection {
+  readonly db: DatabaseSync
+  readonly rows: RowReader
+  readonly setDeadline: SetDeadline
+}
+
+/** All that the work reads is of the same state of the store. */
+export function inOneView<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN')
+  try {
+    return work()
+  } finally {
+    db.exec('COMMIT')
+  }
+}
+
+/** Carries out any search by looking at the rows, for as long as it may. */
+export function runSearch(
+  { rows, setDeadline }: Connection,
+  table: TableName,
+  search: AnySearch,
+  budgetMs: number,
+): Result<FoundCells, SearchRefusal> {
+  setDeadline(budgetMs)
+  const where = whereSql(table, search.where, IN_TIME, follower(rows, table, search.where))
+  const found = unlessPastDeadline(() => {
+    const totals = searchTotals(rows, table, search, where)
+    if (totals.groups && totals.groups.length > GROUPS_MAX) return totals.groups
+    return searchRows(rows, table, search, { ...totals, where })
+  })
+  if (!found) return fail('too slow')
+  return 'rows' in found ? ok(found) : fail('too many groups')
+}
+
+/** What all rows that match add up to; the total only if it comes by the way. */
+interface Totals {
+  readonly total?: number
+  readonly groups?: readonly Group[]
+  readonly sums?: readonly number[]
+}
+
+function searchTotals(rows: RowReader, table: TableName, search: AnySearch, where: Fragment): Totals {
+  const { groupBy, sums } = search
+  const counted = countedTotal(rows, table, search.where)
+  const known = counted === undefined ? {} : { total: counted }
+  if (groupBy === undefined && sums === undefined) return known
+  const summed = (sums ?? []).map((name) => `, coalesce(sum(${columnOf(table, name).sql}), 0)`).join('')
+  // Following an index of the values would fetch every row from another place: the sign keeps SQLite from it. Not by a function of our
+  // own (`db.aggregate`), which would spare the sorting: when one is given up half way, node:sqlite answers nothing instead of throwing.
+  const value = groupBy === undefined ? 'NULL' : `+${columnOf(table, groupBy).sql}`
+  const grouping = groupBy === undefined ? '' : ` GROUP BY ${value} LIMIT ${GROUPS_MAX + 1}`
+  const sql = `SELECT ${value}, count(*)${summed} FROM "${table}"${where.sql}${grouping}`
+  const groups = rows.all(sql, where.values).map(toGroup)
+  const add = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0)
+  return {
+    total: add(groups.map(({ count }) => count)),
+    ...(groupBy !== undefined && { groups }),
+    ...(sums && { sums: sums.map((_, i) => add(groups.map((group) => group.sums[i] ?? 0))) }),
+  }
+}
+
+function toGroup([value = null, count, ...sums]: readonly Cell[]): Group {
+  return { value, count: Number(count), sums: sums.map(Number) }
+}
+
+/** First the ids, so that what is sorted is small; then their rows. */
+function searchRows(
+  rows: RowReader,
+  table: TableName,
+  { limit, offset, orderBy }: AnySearch,
+  { where, ...totals }: Totals & { readonly where: Fragment },
+): FoundCells {
+  const nothing = limit === 0 || offset >= (totals.total ?? Infinity)
+  const sql = `SELECT "id" FROM "${table}"${where.sql}${orderSql(table, orderBy)} LIMIT ? OFFSET ?`
+  const ids = nothing ? [] : rows.all(sql, [...where.values, limit, offset]).map(([id]) => Number(id))
+  const isLastPage = ids.length < limit && (ids.length > 0 || offset === 0)
+  const counted = () => Number(rows.get(`SELECT count(*) FROM "${table}"${where.sql}`, where.values)?.[0])
+  const total = totals.total ?? (isLastPage && !nothing ? offset + ids.length : counted())
+  return { ...totals, rows: rowsById(rows, table, ids), total }
+}
+
+/** The rows of the ids, in their order. */
+export function rowsById(rows: RowReader, table: TableName, ids: readonly number[]): Cell[][] {
+  if (ids.length === 0) return []
+  const { selectSql, columns } = tableInfo(table)
+  const place = columns.findIndex(({ name }) => name === 'id')
+  const sql = `SELECT ${selectSql} FROM "${table}" WHERE "id" IN (SELECT value FROM json_each(?))`
+  const byId = new Map(rows.all(sql, [JSON.stringify(ids)]).map((cells) => [cells[place], cells]))
+  return ids.map((id) => byId.get(id)).filter((cells) => cells !== undefined)
+}
+
+/** Rows that are looked at on the thread that asked: a millisecond or two. */
+const NARROW_ROWS = 2_000
+/** An index that leads to a larger share of the rows makes them dearer than reading all one after the other. */
+const SHARE_MAX = 0.05
+
+/** Whether a search has few rows to look at: the table has no more, or an index leads to those it is about. */
+export function isNarrow(rows: RowReader, table: TableName, where: readonly AnyTest[]): boolean {
+  const isFew = (tests: readonly AnyTest[]) => countUpTo(rows, table, tests, NARROW_ROWS) <= NARROW_ROWS
+  return isFew([]) || where.some((test) => leadsByIndex(table, test) && isFew([test]))
+}
+
+/** The one test whose index is followed: that which leads to the fewest rows, if they are few; SQLite knows no numbers to choose by. */
+function follower(rows: RowReader, table: TableName, where: readonly AnyTest[]): (test: AnyTest) => boolean {
+  const highest = Number(rows.get(`SELECT max("id") FROM "${table}"`, [])?.[0] ?? 0)
+  let most = Math.max(NARROW_ROWS, Math.floor(highest * SHARE_MAX))
+  let lead: AnyTest | undefined
+  for (const test of where.filter((candidate) => leadsByIndex(table, candidate))) {
+    const count = countUpTo(rows, table, [test], most)
+    if (count > most) continue
+    lead = test
+    most = count
+  }
+  return (test) => test === lead
+}
+
+/** How many rows pass, or one more than `most`. */
+function countUpTo(rows: RowReader, table: TableName, tests: readonly AnyTest[], most: number): number {
+  const { sql, values } = whereSql(table, tests)
+  return Number(rows.get(`SELECT count(*) FROM (SELECT 1 FROM "${table}"${sql} LIMIT ?)`, [...values, most + 1])?.[0])
+}
+
+function leadsByIndex(table: TableName, test: AnyTest): boolean {
+  if ('anyOf' in test || typeof test.column !== 'string' || !['=', 'in'].includes(test.comparison)) return false
+  const { name, unique, indexed } = columnOf(table, test.column)
+  return name === 'id' || unique || indexed
+}
