@@ -69,11 +69,21 @@ const errorSchema = Type.Object(
   { description: 'What went wrong, as a HAL error.' },
 )
 
+/** An answer under a media type of its own. */
+interface TypedAnswer {
+  readonly description: string
+  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
+}
+
+export function answerOf(mediaType: string, description: string, schema: TSchema = Type.String()): TypedAnswer {
+  return { description, content: { [mediaType]: { schema } } }
+}
+
 interface RouteDoc {
   readonly summary: string
   readonly tag: string
   /** Success status -> schema; null: no body. */
-  readonly answers: Readonly<Record<number, TSchema | null>>
+  readonly answers: Readonly<Record<number, TSchema | TypedAnswer | null>>
   readonly errors?: readonly number[]
   readonly params?: TSchema
   readonly querystring?: TSchema
