@@ -35,7 +35,8 @@ const COSTLY = '/api/docs/yaml'
 export async function docsRoutes(app: FastifyInstance, { snapshots }: ApiContext): Promise<void> {
   app.addHook('onRequest', (request, reply, next) => {
     const { enabled, docs } = snapshots.current.api
-    if (!enabled || !docs.enabled || request.routeOptions.url === COSTLY) return void sendError(reply, apiError('NotFound'))
+    if (!enabled || !docs.enabled || request.routeOptions.url === COSTLY)
+      return void sendError(reply, apiError('NotFound'))
     reply.headers(HEADERS)
     next()
   })
