@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { stringify } from 'yaml'
 import type { ApiContext } from './context.ts'
+import { nameSchemas } from './named-schemas.ts'
 import { answerOf, route, sendHal } from './v3/route.ts'
 
 const YAML = 'text/vnd.yaml'
@@ -28,6 +29,7 @@ export function collectSpec(app: FastifyInstance, { publicUrl, version }: ApiCon
       },
       security: [{ apiToken: [] }, { bearer: [] }],
     },
+    transformObject: (made) => ('openapiObject' in made ? nameSchemas(made.openapiObject) : made.swaggerObject),
   })
 }
 

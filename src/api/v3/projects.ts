@@ -14,15 +14,15 @@ import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { projectJson } from './representers/json.ts'
 import { PROJECT_STATUSES, renderProjectStatus } from './representers/project.ts'
-import { bodySchema, formattableSchema, halSchema, idParams, pageQuery, pageSchema, projectParams } from './route.ts'
-import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
+import { projectSchema, projectStatusSchema, typeSchema } from './resource-schemas.ts'
+import { bodySchema, formattableSchema, idParams, pageOf, pageQuery, projectParams } from './route.ts'
+import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeOf, wholeSchema } from './route.ts'
 
 const tag = 'Projects'
-const schema = halSchema('Project', { id: Type.Integer(), identifier: Type.String(), name: Type.String() })
 const body = bodySchema(
   {
     name: Type.String({ minLength: 1, maxLength: 255 }),
-    identifier: Type.String({ minLength: 1, maxLength: 100 }),
+    identifier: Type.String({ minLength: 1, maxLength: 100, pattern: '^[a-z0-9_-]+$' }),
     description: formattableSchema,
     statusExplanation: formattableSchema,
     active: Type.Boolean(),
@@ -63,14 +63,20 @@ interface ById {
 }
 
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { summary: 'List projects', tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
+  const list = {
+    summary: 'List projects',
+    tag,
+    errors: [400],
+    querystring: pageQuery,
+    answers: { 200: pageOf(projectSchema) },
+  }
   app.get<{ Querystring: Record<string, unknown> }>('/projects', route(list), async (request, reply) =>
     sendResult(
       reply,
       await listPage(context, viewerOf(request), PROJECTS, { path: paths.projects, query: request.query }),
     ),
   )
-  const create = { summary: 'Create a project', tag, errors: [400, 422, 503], body, answers: { 201: schema } }
+  const create = { summary: 'Create a project', tag, errors: [400, 422, 503], body, answers: { 201: projectSchema } }
   app.post('/projects', route(create), async (request, reply) =>
     sendResult(reply, await createProject(context, viewerOf(request), request.body), 201),
   )
@@ -78,7 +84,7 @@ export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
   const status = { summary: 'One project status', tag, access: 'user', params: idParams, errors: [404] } as const
   app.get<ById>(
     '/project_statuses/:id',
-    route({ ...status, answers: { 200: halSchema('ProjectStatus') } }),
+    route({ ...status, answers: { 200: projectStatusSchema } }),
     async ({ params }, reply) =>
       sendResult(
         reply,
@@ -92,7 +98,7 @@ function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: strin
   const doc = { tag, params: projectParams }
   app.get<ById>(
     `${base}/:id`,
-    route({ ...doc, summary: 'One project', errors: [404], answers: { 200: schema } }),
+    route({ ...doc, summary: 'One project', errors: [404], answers: { 200: projectSchema } }),
     async (request, reply) => {
       const found = await findProject(context.store, request.params.id)
       if (!found.ok) return sendResult(reply, found)
@@ -102,7 +108,13 @@ function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: strin
   )
   app.patch<ById>(
     `${base}/:id`,
-    route({ ...doc, summary: 'Change a project', errors: [400, 404, 409, 422, 503], body, answers: { 200: schema } }),
+    route({
+      ...doc,
+      summary: 'Change a project',
+      errors: [400, 404, 409, 422, 503],
+      body,
+      answers: { 200: projectSchema },
+    }),
     async (request, reply) =>
       sendResult(reply, await updateProject(context, viewerOf(request), request.params.id, request.body)),
   )
@@ -123,7 +135,7 @@ function subCollectionRoute(app: FastifyInstance, context: ApiContext, base: str
       params: projectParams,
       summary: `The ${name} of a project`,
       errors: [404],
-      answers: { 200: wholeSchema },
+      answers: { 200: name === 'types' ? wholeOf(typeSchema) : wholeSchema },
     }),
     async (request, reply) => {
       const found = await findProject(context.store, request.params.id)

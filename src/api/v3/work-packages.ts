@@ -13,23 +13,23 @@ import { loadWorkPackage, loadWorkPackages } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { workPackageJson } from './representers/json.ts'
-import { bodySchema, formattableSchema, halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
+import { workPackageSchema } from './resource-schemas.ts'
+import { bodySchema, formattableSchema, idParams, nullableDate, nullableDuration, pageOf, pageQuery } from './route.ts'
 import { projectParams, route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
 
 const tag = 'Work packages'
-const schema = halSchema('WorkPackage', { id: Type.Integer(), lockVersion: Type.Integer(), subject: Type.String() })
 const body = bodySchema(
   {
     lockVersion: Type.Integer({ description: 'The version the change was made from; required when changing.' }),
     subject: Type.String({ minLength: 1, maxLength: 255 }),
     description: formattableSchema,
     scheduleManually: Type.Boolean(),
-    startDate: nullableText,
-    dueDate: nullableText,
-    date: nullableText,
-    duration: nullableText,
-    estimatedTime: nullableText,
-    remainingTime: nullableText,
+    startDate: nullableDate,
+    dueDate: nullableDate,
+    date: nullableDate,
+    duration: nullableDuration,
+    estimatedTime: nullableDuration,
+    remainingTime: nullableDuration,
     percentageDone: Type.Union([Type.Integer({ minimum: 0, maximum: 100 }), Type.Null()]),
     ignoreNonWorkingDays: Type.Boolean(),
   },
@@ -97,8 +97,8 @@ interface Listing {
 }
 
 export function workPackageRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
-  const create = { tag, errors: [400, 404, 409, 422, 503], body, answers: { 201: schema } }
+  const list = { tag, errors: [400], querystring: pageQuery, answers: { 200: pageOf(workPackageSchema) } }
+  const create = { tag, errors: [400, 404, 409, 422, 503], body, answers: { 201: workPackageSchema } }
   app.get<Listing>('/work_packages', route({ ...list, summary: 'List work packages' }), async (request, reply) => {
     const where = { path: paths.workPackages, query: request.query }
     return sendResult(reply, await listPage(context, viewerOf(request), WORK_PACKAGES, where))
@@ -131,7 +131,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
   const doc = { tag, params: idParams }
   app.get<ById>(
     path,
-    route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
+    route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: workPackageSchema } }),
     async (request, reply) => {
       const found = await findRow(context.store, 'workPackages', request.params.id)
       const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
@@ -147,7 +147,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
       summary: 'Change a work package',
       errors: [400, 404, 409, 422, 503],
       body,
-      answers: { 200: schema },
+      answers: { 200: workPackageSchema },
     }),
     async (request, reply) =>
       sendResult(reply, await updateWorkPackage(context, viewerOf(request), request.params.id, request.body)),
