@@ -30,6 +30,7 @@ export const ERRORS = {
     identifier: 'MissingPermission',
   },
   NotFound: { status: 404, message: 'The requested resource could not be found.' },
+  RequestTimeout: { status: 408, message: 'The request did not come to its end in time.', identifier: 'BadRequest' },
   UpdateConflict: {
     status: 409,
     message: 'Could not update the resource because of conflicting modifications.',
@@ -50,6 +51,7 @@ export const ERRORS = {
     message: 'Multiple field constraints have been violated.',
     identifier: 'MultipleErrors',
   },
+  HeadersTooLarge: { status: 431, message: "The request's headers are too large.", identifier: 'BadRequest' },
   InternalServerError: { status: 500, message: 'An internal error has occured.' },
   Unavailable: {
     status: 503,

@@ -5,12 +5,11 @@ import { createCors } from './cors.ts'
 import { docsRoutes } from './docs.ts'
 import { apiError, sendError, type ApiError } from './errors.ts'
 import { createJsonMemo } from './json-memo.ts'
+import { limitConnections, limitOptions, LIMITS } from './limits.ts'
 import { oauthRoutes } from './oauth.ts'
 import { collectSpec } from './spec.ts'
 import { v3Routes } from './v3/routes.ts'
 
-const BODY_MAX_BYTES = 1024 * 1024
-const REQUEST_TIMEOUT_MS = 30_000
 /** An identifier of 100 characters, every one of them percent-encoded. */
 const PARAM_MAX = 900
 
@@ -18,9 +17,9 @@ const PARAM_MAX = 900
 export function createApi(options: ApiOptions): FastifyInstance {
   const context: ApiContext = { ...options, memo: createJsonMemo() }
   const cors = createCors(context.snapshots)
+  const limits = { ...LIMITS, ...options.limits }
   const app = fastify({
-    bodyLimit: BODY_MAX_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...limitOptions(limits),
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_MAX },
     // A path the router cannot read reaches no hook.
@@ -28,6 +27,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
       if (!cors(request, reply)) sendError(reply, toApiError(context, error, request))
     },
   })
+  limitConnections(app.server, limits)
   documentOnly(app)
   app.addHook('onRequest', (request, reply, next) => {
     if (!cors(request, reply)) next()
