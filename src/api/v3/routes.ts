@@ -5,7 +5,7 @@ import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
 import { specRoutes } from '../spec.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
-import { documentCommonAnswers } from './common-answers.ts'
+import { documentInherentAnswers } from './inherent-answers.ts'
 import { configurationRoutes } from './configuration.ts'
 import { projectRoutes } from './projects.ts'
 import { rootRoutes } from './root.ts'
@@ -27,7 +27,7 @@ function mayWrite({ snapshots }: ApiContext, request: FastifyRequest, reply: Fas
 /** Everything under /api/v3. The order of the hooks is the order of the refusals: switched off, who asks, may they, can it be written. */
 export async function v3Routes(app: FastifyInstance, context: ApiContext): Promise<void> {
   parseJsonBodies(app)
-  app.addHook('onRoute', documentCommonAnswers)
+  app.addHook('onRoute', documentInherentAnswers)
   app.decorateRequest('viewer', undefined)
   app.addHook('onRequest', (_request, reply, next) => {
     reply.header('link', '</api/v3/openapi.json>; rel="service-desc"')

@@ -2,9 +2,9 @@ import type { RouteOptions } from 'fastify'
 import { answerOf, errorSchema } from './route.ts'
 
 /** What a route may answer by its nature, before its own code is asked: for `onRoute`, so that no route needs to list it. */
-export function documentCommonAnswers(route: RouteOptions): void {
-  const common = commonErrors(String(route.method), route.url)
-  const response: Record<string, unknown> = Object.fromEntries(common.map((status) => [status, errorSchema]))
+export function documentInherentAnswers(route: RouteOptions): void {
+  const errors = inherentErrors(String(route.method), route.url)
+  const response: Record<string, unknown> = Object.fromEntries(errors.map((status) => [status, errorSchema]))
   if (wantsBody(String(route.method))) response[406] = answerOf('text/plain', 'The request has no content type.')
   route.schema = { ...route.schema, response: { ...response, ...(route.schema?.response as object) } }
 }
@@ -13,7 +13,7 @@ function wantsBody(method: string): boolean {
   return ['POST', 'PUT', 'PATCH'].includes(method)
 }
 
-function commonErrors(method: string, path: string): number[] {
+function inherentErrors(method: string, path: string): number[] {
   const writing = wantsBody(method) || method === 'DELETE'
   return [
     // A path that cannot be decoded; one that leads to nothing.
