@@ -19,6 +19,7 @@ const BENCHES = {
   matching: ['matching.ts'],
   configuration: ['configuration.ts'],
   'api-reads': ['api-reads.ts'],
+  'api-preflight': ['api-preflight.ts'],
   'api-writes': ['api-writes.ts'],
   storage: ['storage.ts'],
 } as const
