@@ -19,6 +19,8 @@ import { bodySchema, formattableSchema, idParams, pageOf, pageQuery, projectPara
 import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeOf, wholeSchema } from './route.ts'
 
 const tag = 'Projects'
+const schema = projectSchema
+const pageSchema = pageOf(schema)
 const body = bodySchema(
   {
     name: Type.String({ minLength: 1, maxLength: 255 }),
@@ -63,20 +65,14 @@ interface ById {
 }
 
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = {
-    summary: 'List projects',
-    tag,
-    errors: [400],
-    querystring: pageQuery,
-    answers: { 200: pageOf(projectSchema) },
-  }
+  const list = { summary: 'List projects', tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
   app.get<{ Querystring: Record<string, unknown> }>('/projects', route(list), async (request, reply) =>
     sendResult(
       reply,
       await listPage(context, viewerOf(request), PROJECTS, { path: paths.projects, query: request.query }),
     ),
   )
-  const create = { summary: 'Create a project', tag, errors: [400, 422, 503], body, answers: { 201: projectSchema } }
+  const create = { summary: 'Create a project', tag, errors: [400, 422, 503], body, answers: { 201: schema } }
   app.post('/projects', route(create), async (request, reply) =>
     sendResult(reply, await createProject(context, viewerOf(request), request.body), 201),
   )
@@ -98,7 +94,7 @@ function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: strin
   const doc = { tag, params: projectParams }
   app.get<ById>(
     `${base}/:id`,
-    route({ ...doc, summary: 'One project', errors: [404], answers: { 200: projectSchema } }),
+    route({ ...doc, summary: 'One project', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
       const found = await findProject(context.store, request.params.id)
       if (!found.ok) return sendResult(reply, found)
@@ -108,13 +104,7 @@ function oneProjectRoutes(app: FastifyInstance, context: ApiContext, base: strin
   )
   app.patch<ById>(
     `${base}/:id`,
-    route({
-      ...doc,
-      summary: 'Change a project',
-      errors: [400, 404, 409, 422, 503],
-      body,
-      answers: { 200: projectSchema },
-    }),
+    route({ ...doc, summary: 'Change a project', errors: [400, 404, 409, 422, 503], body, answers: { 200: schema } }),
     async (request, reply) =>
       sendResult(reply, await updateProject(context, viewerOf(request), request.params.id, request.body)),
   )

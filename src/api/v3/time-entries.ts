@@ -16,6 +16,8 @@ import { bodySchema, formattableSchema, idParams, pageOf, pageQuery } from './ro
 import { route, sendDeleted, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Time entries'
+const schema = timeEntrySchema
+const pageSchema = pageOf(schema)
 const body = bodySchema(
   {
     hours: Type.String({ format: 'duration', description: 'ISO 8601 duration: PT1H30M.' }),
@@ -62,20 +64,20 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
     tag,
     errors: [400],
     querystring: pageQuery,
-    answers: { 200: pageOf(timeEntrySchema) },
+    answers: { 200: pageSchema },
   }
   app.get<{ Querystring: Record<string, unknown> }>('/time_entries', route(list), async (request, reply) => {
     const where = { path: paths.timeEntries, query: request.query }
     return sendResult(reply, await listPage(context, viewerOf(request), TIME_ENTRIES, where))
   })
-  const create = { summary: 'Log time', tag, errors: [400, 409, 422, 503], body, answers: { 201: timeEntrySchema } }
+  const create = { summary: 'Log time', tag, errors: [400, 409, 422, 503], body, answers: { 201: schema } }
   app.post('/time_entries', route(create), async (request, reply) =>
     sendResult(reply, await createTimeEntry(context, viewerOf(request), request.body), 201),
   )
   const doc = { tag, params: idParams }
   app.get<ById>(
     '/time_entries/:id',
-    route({ ...doc, summary: 'One time entry', errors: [404], answers: { 200: timeEntrySchema } }),
+    route({ ...doc, summary: 'One time entry', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
       const found = await findRow(context.store, 'timeEntries', request.params.id)
       const view = found.ok ? await loadTimeEntry(context.store, found.value) : undefined
@@ -90,7 +92,7 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
       summary: 'Change a time entry',
       errors: [400, 404, 409, 422, 503],
       body,
-      answers: { 200: timeEntrySchema },
+      answers: { 200: schema },
     }),
     async (request, reply) =>
       sendResult(reply, await updateTimeEntry(context, viewerOf(request), request.params.id, request.body)),

@@ -12,6 +12,8 @@ import { userSchema } from './resource-schemas.ts'
 import { idParams, pageOf, pageQuery, route, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Users'
+const schema = userSchema
+const pageSchema = pageOf(schema)
 
 const USERS: ListDefinition<'users'> = {
   table: 'users',
@@ -26,20 +28,14 @@ const USERS: ListDefinition<'users'> = {
 }
 
 export function userRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = {
-    summary: 'List users',
-    tag,
-    errors: [400],
-    querystring: pageQuery,
-    answers: { 200: pageOf(userSchema) },
-  }
+  const list = { summary: 'List users', tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
   app.get<{ Querystring: Record<string, unknown> }>('/users', route(list), async (request, reply) =>
     sendResult(reply, await listPage(context, viewerOf(request), USERS, { path: paths.users, query: request.query })),
   )
   const show = { summary: 'One user: an id, a login or `me`', tag, access: 'user', errors: [404] } as const
   app.get<{ Params: { id: string } }>(
     '/users/:id',
-    route({ ...show, params: idParams, answers: { 200: userSchema } }),
+    route({ ...show, params: idParams, answers: { 200: schema } }),
     async (request, reply) => {
       const viewer = viewerOf(request)
       const user = await findUser(context, viewer, request.params.id)

@@ -18,6 +18,8 @@ import { bodySchema, formattableSchema, idParams, nullableDate, nullableDuration
 import { projectParams, route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
 
 const tag = 'Work packages'
+const schema = workPackageSchema
+const pageSchema = pageOf(schema)
 const body = bodySchema(
   {
     lockVersion: Type.Integer({ description: 'The version the change was made from; required when changing.' }),
@@ -97,8 +99,8 @@ interface Listing {
 }
 
 export function workPackageRoutes(app: FastifyInstance, context: ApiContext): void {
-  const list = { tag, errors: [400], querystring: pageQuery, answers: { 200: pageOf(workPackageSchema) } }
-  const create = { tag, errors: [400, 404, 409, 422, 503], body, answers: { 201: workPackageSchema } }
+  const list = { tag, errors: [400], querystring: pageQuery, answers: { 200: pageSchema } }
+  const create = { tag, errors: [400, 404, 409, 422, 503], body, answers: { 201: schema } }
   app.get<Listing>('/work_packages', route({ ...list, summary: 'List work packages' }), async (request, reply) => {
     const where = { path: paths.workPackages, query: request.query }
     return sendResult(reply, await listPage(context, viewerOf(request), WORK_PACKAGES, where))
@@ -131,7 +133,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
   const doc = { tag, params: idParams }
   app.get<ById>(
     path,
-    route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: workPackageSchema } }),
+    route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
       const found = await findRow(context.store, 'workPackages', request.params.id)
       const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
@@ -147,7 +149,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
       summary: 'Change a work package',
       errors: [400, 404, 409, 422, 503],
       body,
-      answers: { 200: workPackageSchema },
+      answers: { 200: schema },
     }),
     async (request, reply) =>
       sendResult(reply, await updateWorkPackage(context, viewerOf(request), request.params.id, request.body)),
