@@ -20,6 +20,7 @@ const BENCHES = {
   configuration: ['configuration.ts'],
   'api-reads': ['api-reads.ts'],
   'api-lists': ['api-lists.ts'],
+  'api-preflight': ['api-preflight.ts'],
   'api-writes': ['api-writes.ts'],
   storage: ['storage.ts'],
 } as const

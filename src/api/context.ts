@@ -5,6 +5,7 @@ import type { SnapshotReader } from '../routing/snapshot.ts'
 import type { RecordReader, Store } from '../storage/store.ts'
 import type { UserRecord } from '../storage/tables.ts'
 import type { JsonMemo } from './json-memo.ts'
+import type { ServerLimits } from './limits.ts'
 import type { Turns } from './turns.ts'
 
 /** What the API asks of the store: reads, ids and commits, nothing of deliveries. */
@@ -21,6 +22,8 @@ export interface ApiOptions {
   readonly publicUrl: string
   /** The program's version, for `coreVersion` and the OpenAPI document. */
   readonly version: string
+  /** Where they are not the usual ones. */
+  readonly limits?: Partial<ServerLimits>
   /** Called with the ids and identifiers, old and new, of projects created, changed or deleted, once that is durable. */
   readonly onProjectsChanged?: (idsAndIdentifiers: readonly string[]) => void
 }

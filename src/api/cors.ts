@@ -10,8 +10,11 @@ import type { SnapshotReader } from '../routing/snapshot.ts'
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const MAX_AGE_SECONDS = '7200'
 
-/** The consent form of OAuth must not be readable, nor framed, by another site. */
-const CONSENT_PATH = '/oauth/authorize'
+/**
+ * The consent form of OAuth, and what lies under it, must not be readable, nor framed, by another site: in no spelling that
+ * anything between a browser and this server might take for it.
+ */
+const CONSENT_PATH = /^\/oauth\/+authorize(?:\/|$)/i
 
 type OriginTest = (origin: string) => boolean
 
@@ -62,7 +65,7 @@ function setHeaders(
   allowed: OriginTest,
   preflight: boolean,
 ): void {
-  if (path === CONSENT_PATH) {
+  if (CONSENT_PATH.test(path)) {
     reply.header('content-security-policy', "frame-ancestors 'none'")
     return
   }
@@ -84,17 +87,13 @@ function isShared(path: string): boolean {
   return path.startsWith('/api/v3') || path.startsWith('/oauth')
 }
 
-/** The path as the router sees it: no scheme and host, no query, percent-decoded where that is possible, no trailing slash. */
+/** The path as the router sees it: no scheme and host, no query, percent-decoded where that is possible. */
 function readPath(url: string): { readonly text: string; readonly decodable: boolean } {
   const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/.*?\//, '/')
   const end = target.search(/[?#]/)
   const raw = end < 0 ? target : target.slice(0, end)
   const decoded = raw.includes('%') ? tryDecode(raw) : raw
-  const path = decoded ?? raw
-  return {
-    text: path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path,
-    decodable: decoded !== undefined,
-  }
+  return { text: decoded ?? raw, decodable: decoded !== undefined }
 }
 
 function tryDecode(text: string): string | undefined {

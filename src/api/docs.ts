@@ -1,58 +1,51 @@
+import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import type { ApiContext } from './context.ts'
 import { apiError, sendError } from './errors.ts'
-import { escapeHtml } from './v3/representers/formats.ts'
 
-/** Nothing but this page's own text: it loads no script, style or image from anywhere. */
-const CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+/**
+ * Nothing from anywhere but this server, no script in the page itself, in nobody's frame. `data:` images are the icons in the
+ * page's own style sheet. Requests go to where the page came from, and nowhere else.
+ */
+const CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
-/** `/api/docs`: 404 unless `spec.docs.enabled`, and while the web service is off. */
-export function docsRoutes(app: FastifyInstance, { snapshots }: ApiContext): void {
-  app.get('/api/docs', { schema: { hide: true } }, (_request, reply) => {
+const HEADERS = {
+  'content-security-policy': CSP,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-cache',
+}
+
+/** Would write the whole document as YAML for whoever asks, each time: `/api/v3/spec.yml` is the one that is kept. */
+const COSTLY = '/api/docs/yaml'
+
+/**
+ * `/api/docs` and all it loads: 404 unless `spec.docs.enabled`, and while the web service is off. Decided with each request,
+ * which is why its answers are cached only to be asked for again.
+ */
+export async function docsRoutes(app: FastifyInstance, { snapshots }: ApiContext): Promise<void> {
+  app.addHook('onRequest', (request, reply, next) => {
     const { enabled, docs } = snapshots.current.api
-    if (!enabled || !docs.enabled) return sendError(reply, apiError('NotFound'))
-    return reply
-      .header('content-security-policy', CSP)
-      .header('content-type', 'text/html; charset=utf-8')
-      .send(renderDocs(operations(app)))
+    if (!enabled || !docs.enabled || request.routeOptions.url === COSTLY)
+      return void sendError(reply, apiError('NotFound'))
+    reply.headers(HEADERS)
+    next()
   })
-}
-
-interface Operation {
-  readonly method: string
-  readonly path: string
-  readonly summary: string
-}
-
-function operations(app: FastifyInstance): Operation[] {
-  const { paths = {} } = app.swagger()
-  return Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries((item ?? {}) as Record<string, { summary?: string }>).map(([method, { summary = '' }]) => ({
-      method: method.toUpperCase(),
-      path,
-      summary,
-    })),
-  )
-}
-
-function renderDocs(list: readonly Operation[]): string {
-  const rows = list.map(
-    ({ method, path, summary }) =>
-      `<tr><td><code>${method}</code></td><td><code>${escapeHtml(path)}</code></td><td>${escapeHtml(summary)}</td></tr>`,
-  )
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Nepenthes API</title></head>
-<body>
-<h1>Nepenthes API</h1>
-<p>The whole description, for tools: <a href="/api/v3/spec.json">/api/v3/spec.json</a> (OpenAPI 3.1).</p>
-<table>
-<thead><tr><th>Method</th><th>Path</th><th>What it does</th></tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody>
-</table>
-</body>
-</html>
-`
+  await app.register(swaggerUi, {
+    routePrefix: '/api/docs',
+    theme: { title: 'Nepenthes API' },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: -1, tryItOutEnabled: true },
+    // The page calls the server it came from, whatever its public name: anything else its policy forbids.
+    transformSpecification: (document) => ({ ...document, servers: [{ url: '/' }] }),
+    transformSpecificationClone: false,
+  })
 }

@@ -61,8 +61,8 @@ export const ERRORS = {
     message: 'Multiple field constraints have been violated.',
     identifier: 'MultipleErrors',
   },
-  HeadersTooLarge: { status: 431, message: 'The headers of the request are too large.', identifier: 'BadRequest' },
   TooManyRequests: { status: 429, message: 'Too many requests.' },
+  HeadersTooLarge: { status: 431, message: 'The headers of the request are too large.', identifier: 'BadRequest' },
   InternalServerError: { status: 500, message: 'An internal error has occured.' },
   Unavailable: {
     status: 503,

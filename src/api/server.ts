@@ -5,14 +5,13 @@ import { createCors } from './cors.ts'
 import { docsRoutes } from './docs.ts'
 import { apiError, sendError, type ApiError } from './errors.ts'
 import { createJsonMemo } from './json-memo.ts'
+import { limitConnections, limitOptions, LIMITS } from './limits.ts'
 import { oauthRoutes } from './oauth.ts'
 import { collectSpec } from './spec.ts'
 import { createTurns } from './turns.ts'
 import { answerUnparsed, protocolError, refuse, routeExpectations } from './unreadable.ts'
 import { v3Routes } from './v3/routes.ts'
 
-const BODY_MAX_BYTES = 1024 * 1024
-const REQUEST_TIMEOUT_MS = 30_000
 /** An identifier of 100 characters, every one of them percent-encoded. */
 const PARAM_MAX = 900
 
@@ -20,9 +19,10 @@ const PARAM_MAX = 900
 export function createApi(options: ApiOptions): FastifyInstance {
   const context: ApiContext = { ...options, memo: createJsonMemo(), turns: createTurns() }
   const cors = createCors(context.snapshots)
+  const limits = { ...LIMITS, ...options.limits }
+  const { http, ...limited } = limitOptions(limits)
   const app = fastify({
-    bodyLimit: BODY_MAX_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    ...limited,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_MAX },
     // A path the router cannot read reaches no hook.
@@ -31,8 +31,9 @@ export function createApi(options: ApiOptions): FastifyInstance {
     },
     clientErrorHandler: answerUnparsed,
     // Node would refuse a missing one itself, without a body: see `protocolError`.
-    http: { requireHostHeader: false },
+    http: { ...http, requireHostHeader: false },
   })
+  limitConnections(app.server, limits)
   documentOnly(app)
   routeExpectations(app)
   app.addHook('onRequest', (request, reply, next) => {

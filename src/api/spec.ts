@@ -1,8 +1,12 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
+import { stringify } from 'yaml'
 import type { ApiContext } from './context.ts'
-import { route, sendHal } from './v3/route.ts'
+import { nameSchemas } from './named-schemas.ts'
+import { answerOf, route, sendHal } from './v3/route.ts'
+
+const YAML = 'text/vnd.yaml'
 
 /** The OpenAPI document: derived from the routes' own schemas, so it cannot fall behind them. */
 
@@ -25,19 +29,24 @@ export function collectSpec(app: FastifyInstance, { publicUrl, version }: ApiCon
       },
       security: [{ apiToken: [] }, { bearer: [] }],
     },
+    transformObject: (made) => ('openapiObject' in made ? nameSchemas(made.openapiObject) : made.swaggerObject),
   })
 }
 
-/** Public, and independent of the docs page's switch; the same document under its two names. */
+/** Public, and independent of the docs page's switch; the same document under its three names, written once each. */
 export function specRoutes(app: FastifyInstance): void {
+  const json = once(() => JSON.stringify(app.swagger()))
+  const yaml = once(() => stringify(app.swagger(), { aliasDuplicateObjects: false }))
+  const doc = { summary: 'This API as an OpenAPI document', tag: 'OpenAPI', access: 'public' } as const
+  const document = Type.Object({ openapi: Type.String() }, { additionalProperties: true })
+  for (const path of ['/spec.json', '/openapi.json'])
+    app.get(path, route({ ...doc, answers: { 200: document } }), (_request, reply) => sendHal(reply, 200, json()))
+  app.get('/spec.yml', route({ ...doc, answers: { 200: answerOf(YAML, 'The document.') } }), (_request, reply) =>
+    reply.header('content-type', `${YAML}; charset=utf-8`).send(yaml()),
+  )
+}
+
+function once(make: () => string): () => string {
   let text: string | undefined
-  const document = () => (text ??= JSON.stringify(app.swagger()))
-  const answers = { 200: Type.Object({ openapi: Type.String() }, { additionalProperties: true }) }
-  for (const path of ['/spec.json', '/openapi.json']) {
-    app.get(
-      path,
-      route({ summary: 'This API as an OpenAPI document', tag: 'OpenAPI', access: 'public', answers }),
-      (_request, reply) => sendHal(reply, 200, document()),
-    )
-  }
+  return () => (text ??= make())
 }

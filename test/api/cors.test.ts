@@ -11,16 +11,47 @@ const SHARED = [
   '/api/v3/nope',
   '/api/v3/configuration',
   '/api/v3/%zz',
+  '/api/v3/',
+  '/api/v3?offset=1',
+  '/api/v3x',
+  '/%61pi/v3',
+  '/api%2fv3',
+  '/api/v3/spec.json',
+  'http://x/api/v3',
   '/oauth/token',
+  '/oauth/token?x=/oauth/authorize',
   '/oauth',
+  '/oauth_clients/1',
+  '/oauth/authorizer',
+]
+/** Every way to write the path of the consent form that anything might take for it. */
+const CONSENT = [
+  '/oauth/authorize',
+  '/oauth/authorize/',
+  '/oauth/authorize?client_id=x',
+  '/oauth/authorize/native',
+  '/oauth/authorize//',
+  '/oauth//authorize',
+  '/oauth/%61uthorize',
+  '/oauth%2fauthorize',
+  '/o%61uth/authorize%2F',
+  '/oauth/AUTHORIZE',
+  'http://x/oauth/authorize',
 ]
 const NOT_SHARED = [
   '/',
+  '/api',
+  '/api/v2',
   '/api/docs',
+  '/api/docs/json',
+  '/API/v3',
+  '//api/v3',
+  '/x/api/v3',
+  '/?/api/v3',
   '/.well-known/oauth-authorization-server',
+  '/.well-known/oauth-protected-resource',
   '/nope',
-  '/oauth/authorize',
-  '/oauth/authorize/',
+  ...CONSENT,
 ]
 const FOREIGN = {
   'another host': 'https://evil.example.com',
@@ -29,7 +60,11 @@ const FOREIGN = {
   'a trailing slash': 'https://app.example.com/',
   'upper case': 'https://APP.example.com',
   'a suffix': 'https://app.example.com.evil.example',
+  'a user name': 'https://user@app.example.com',
+  'a path': 'https://app.example.com/api/v3',
+  'two of them': 'https://app.example.com, http://localhost:3000',
   null: 'null',
+  nothing: '',
   star: '*',
 } as const
 
@@ -122,6 +157,38 @@ describe('switched on, an allowed origin', () => {
     },
   )
 
+  it.each(['X-A,  x-b ,X-A', '*', '', 'x'.repeat(4000)])(
+    'gives back the asked headers as they are: %s',
+    async (asked) => {
+      api.configure(on)
+      const { cors } = await preflight('/api/v3', ALLOWED, { 'Access-Control-Request-Headers': asked })
+      expect(cors['access-control-allow-headers']).toBe(asked)
+    },
+  )
+
+  it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'x'])(
+    'may ask beforehand for any method: %s',
+    async (method) => {
+      api.configure(on)
+      const answer = await preflight('/api/v3/projects/1', ALLOWED, { 'Access-Control-Request-Method': method })
+      expect(answer).toMatchObject({ status: 200, cors: GRANTED, body: '' })
+      expect(answer.headers).toMatchObject({ vary: 'Origin', 'content-length': '0' })
+      expect(answer.headers).not.toHaveProperty('content-type')
+    },
+  )
+
+  it('gets them on HEAD as on GET', async () => {
+    api.configure(on)
+    const answer = await raw('HEAD', '/api/v3/configuration', { Origin: ALLOWED })
+    expect(answer).toMatchObject({ status: 200, cors: GRANTED, body: '', headers: { vary: 'Origin' } })
+  })
+
+  it('may be any of the list', async () => {
+    api.configure(on)
+    const { cors } = await raw('GET', '/api/v3/configuration', { Origin: 'http://localhost:3000' })
+    expect(cors).toEqual({ ...GRANTED, 'access-control-allow-origin': 'http://localhost:3000' })
+  })
+
   it('passes preflights as ever while the web service is off', async () => {
     api.configure({ api: { ...on.api, enabled: false } })
     expect(await preflight('/api/v3/projects', ALLOWED)).toMatchObject({ status: 200, cors: GRANTED, body: '' })
@@ -163,15 +230,12 @@ describe('other paths', () => {
     expect(await preflight(path, ALLOWED)).toMatchObject({ status: 200, cors: {}, body: '' })
   })
 
-  it.each(['/oauth/authorize', '/oauth/authorize?client_id=x', '/oauth/%61uthorize', '/oauth/authorize/'])(
-    '%s cannot be framed',
-    async (path) => {
-      api.configure(on)
-      const answer = await raw('GET', path, { Origin: ALLOWED })
-      expect(answer.headers['content-security-policy']).toBe("frame-ancestors 'none'")
-      expect(answer.cors).toEqual({})
-    },
-  )
+  it.each(CONSENT)('%s cannot be framed', async (path) => {
+    api.configure(on)
+    const answer = await raw('GET', path, { Origin: ALLOWED })
+    expect(answer.headers['content-security-policy']).toBe("frame-ancestors 'none'")
+    expect(answer.cors).toEqual({})
+  })
 })
 
 describe('switched off', () => {
@@ -192,6 +256,20 @@ describe('what is no preflight', () => {
     api.configure(on)
     const answer = await raw('OPTIONS', '/api/v3/projects', { Origin: ALLOWED })
     expect([answer.status, answer.cors]).toEqual([401, GRANTED])
+  })
+
+  it('OPTIONS without an origin is an ordinary request', async () => {
+    api.configure(on)
+    const answer = await raw('OPTIONS', '/api/v3/projects', { 'Access-Control-Request-Method': 'GET' })
+    expect([answer.status, answer.cors, answer.headers['vary']]).toEqual([401, {}, 'Origin'])
+  })
+
+  it('another method that carries the asked method is an ordinary request', async () => {
+    api.configure(on)
+    const asked = { Origin: ALLOWED, 'Access-Control-Request-Method': 'PATCH', 'Access-Control-Request-Headers': 'x' }
+    const answer = await raw('GET', '/api/v3/configuration', asked)
+    expect([answer.status, answer.cors]).toEqual([200, GRANTED])
+    expect(answer.body).not.toBe('')
   })
 
   it('a preflight of a path that cannot be decoded is refused', async () => {

@@ -295,7 +295,7 @@ describe('a route without a row', () => {
       const [method = '', path = ''] = route.split(' ')
       const token = tokens.get('project admin') ?? null
       const response = await api.call(method, `/api/v3${path.replace(/\{\w+\}/g, '1')}`, undefined, { token })
-      const open = ['/configuration', '/spec.json', '/openapi.json'].includes(path)
+      const open = ['/configuration', '/spec.json', '/openapi.json', '/spec.yml'].includes(path)
       expect([route, response.statusCode]).toEqual([route, open ? 200 : 403])
     }
   })

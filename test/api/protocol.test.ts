@@ -262,22 +262,6 @@ describe('before the configuration is known', () => {
   })
 })
 
-describe('the docs page', () => {
-  it('is there only when it is switched on, loads nothing, and lists the routes', async () => {
-    expect((await api.call('GET', '/api/docs')).statusCode).toBe(404)
-    api.configure({ api: { docs: { enabled: true } } })
-    const response = await api.call('GET', '/api/docs', undefined, { token: null })
-    expect(response.statusCode).toBe(200)
-    expect(response.headers['content-type']).toBe('text/html; charset=utf-8')
-    expect(response.headers['content-security-policy']).toMatch(/^default-src 'none';/)
-    expect(response.body).toContain('href="/api/v3/spec.json"')
-    expect(response.body).toContain('<code>PATCH</code></td><td><code>/api/v3/work_packages/{id}</code>')
-    expect(response.body).not.toMatch(/<(script|link|img|style|iframe)/)
-    api.configure({})
-    expect((await api.call('GET', '/api/docs')).statusCode).toBe(404)
-  })
-})
-
 describe('what is not there', () => {
   it.each([
     ['GET', '/api/v3/nope'],

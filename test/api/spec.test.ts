@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020, type AnySchemaObject } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { openTestApi, PUBLIC_URL, type TestApi } from './support.ts'
 
 interface Operation {
@@ -65,8 +66,11 @@ describe('the OpenAPI document', () => {
     expect([spec.openapi, spec.servers]).toEqual(['3.1.0', [{ url: PUBLIC_URL }]])
   })
 
-  it('is the same under both names', async () => {
+  it('is the same under both names, and as YAML', async () => {
     expect((await api.call('GET', '/api/v3/openapi.json')).json()).toEqual(spec)
+    const yaml = await api.call('GET', '/api/v3/spec.yml', undefined, { token: null })
+    expect(yaml.headers['content-type']).toBe('text/vnd.yaml; charset=utf-8')
+    expect(parse(yaml.body)).toEqual(spec)
   })
 
   it('lists every route, and no other', () => {
@@ -95,6 +99,7 @@ describe('the OpenAPI document', () => {
       '/api/v3/configuration',
       '/api/v3/openapi.json',
       '/api/v3/spec.json',
+      '/api/v3/spec.yml',
     ])
     for (const [path, item] of Object.entries(spec.paths)) {
       for (const method of Object.keys(item)) {

@@ -8,6 +8,7 @@ import { seed } from '../../src/api/seed.ts'
 import { createToken } from '../../src/api/tokens.ts'
 import { createApi } from '../../src/api/server.ts'
 import type { ApiStore } from '../../src/api/context.ts'
+import type { ServerLimits } from '../../src/api/limits.ts'
 import { effectiveApiSettings, type ApiSettingsSpec } from '../../src/resources/api-settings.ts'
 import type { EventName } from '../../src/resources/vocabulary.ts'
 import { effectiveWebhook } from '../../src/resources/webhook.ts'
@@ -97,7 +98,10 @@ function programmedWebhook({ name, ...spec }: HookSpec): ProgrammedWebhook {
 /** The API over a real store in a directory of its own, with a clock that stands still. `wrap` may put itself before the store. */
 export async function openTestApi(
   settings: TestSettings = {},
-  { wrap = (store) => store }: { wrap?: (store: ApiStore) => ApiStore } = {},
+  {
+    wrap = (store) => store,
+    limits = {},
+  }: { wrap?: (store: ApiStore) => ApiStore; limits?: Partial<ServerLimits> } = {},
 ): Promise<TestApi> {
   const directory = mkdtempSync(join(tmpdir(), 'nepenthes-api-'))
   const clock = createFakeClock()
@@ -121,6 +125,7 @@ export async function openTestApi(
     log,
     publicUrl: PUBLIC_URL,
     version: '1.2.3',
+    limits,
     onProjectsChanged: (projects) => void projectChanges.push(projects),
   })
   const call: TestApi['call'] = (method, path, body, { headers = {}, token = ADMIN_TOKEN } = {}) =>

@@ -22,7 +22,7 @@ import {
 
 const tag = 'Activities'
 const shownFormattable = Type.Object({ format: Type.String(), raw: Type.String(), html: Type.String() })
-const schema = halSchema('Activity or Activity::Comment', {
+const schema = halSchema(['Activity', 'Activity::Comment'], {
   id: Type.Integer(),
   comment: shownFormattable,
   details: Type.Array(shownFormattable, { description: 'What the write changed, a sentence each.' }),

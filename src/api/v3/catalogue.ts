@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { TSchema } from 'typebox'
 import { ok } from '../../base/result.ts'
 import type { RecordReader } from '../../storage/store.ts'
 import type { RecordOf } from '../../storage/tables.ts'
@@ -7,7 +8,8 @@ import { findRow } from './find.ts'
 import { renderActivity, renderPriority, renderStatus, renderType } from './representers/catalogue.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths, type Hal } from './representers/hal.ts'
-import { halSchema, idParams, route, sendHal, sendResult, wholeSchema } from './route.ts'
+import { activitySchema, prioritySchema, statusSchema, typeSchema } from './resource-schemas.ts'
+import { idParams, route, sendHal, sendResult, wholeOf } from './route.ts'
 
 export type CatalogueTable = 'types' | 'statuses' | 'priorities' | 'activities'
 
@@ -16,29 +18,39 @@ export interface Catalogue<T extends CatalogueTable> {
   readonly table: T
   readonly path: string
   readonly name: string
+  readonly schema: TSchema
   readonly render: (row: RecordOf<T>) => Hal
 }
 
 /** More than any installation has. */
 const ROWS_MAX = 1000
 
-export const TYPES: Catalogue<'types'> = { table: 'types', path: paths.types, name: 'Type', render: renderType }
+export const TYPES: Catalogue<'types'> = {
+  table: 'types',
+  path: paths.types,
+  name: 'Type',
+  schema: typeSchema,
+  render: renderType,
+}
 export const STATUSES: Catalogue<'statuses'> = {
   table: 'statuses',
   path: paths.statuses,
   name: 'Status',
+  schema: statusSchema,
   render: renderStatus,
 }
 export const PRIORITIES: Catalogue<'priorities'> = {
   table: 'priorities',
   path: paths.priorities,
   name: 'Priority',
+  schema: prioritySchema,
   render: renderPriority,
 }
 export const ACTIVITIES: Catalogue<'activities'> = {
   table: 'activities',
   path: paths.activities,
   name: 'TimeEntriesActivity',
+  schema: activitySchema,
   render: renderActivity,
 }
 
@@ -70,12 +82,12 @@ export function catalogueRoutes<T extends CatalogueTable>(
 ): void {
   const local = catalogue.path.slice(paths.root.length)
   const doc = { tag: catalogue.name, access: 'user' } as const
-  const list = { ...doc, summary: `All of kind ${catalogue.name}`, answers: { 200: wholeSchema } }
+  const list = { ...doc, summary: `All of kind ${catalogue.name}`, answers: { 200: wholeOf(catalogue.schema) } }
   app.get(local, route(list), async (_request, reply) => sendHal(reply, 200, await listCatalogue(context, catalogue)))
   const show = { ...doc, summary: `One ${catalogue.name}`, params: idParams, errors: [404] }
   app.get<{ Params: { id: string } }>(
     `${local}/:id`,
-    route({ ...show, answers: { 200: halSchema(catalogue.name) } }),
+    route({ ...show, answers: { 200: catalogue.schema } }),
     async (request, reply) => {
       const row = await findRow(context.store, catalogue.table, request.params.id)
       return sendResult(reply, row.ok ? ok(catalogue.render(row.value)) : row)

@@ -1,16 +1,14 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import type { ApiContext } from '../context.ts'
 import { PER_PAGE_OPTIONS } from './query/page.ts'
 import { paths, type Hal } from './representers/hal.ts'
-import { halSchema, route, sendHal } from './route.ts'
-
-const schema = halSchema('Configuration', { maximumAPIV3PageSize: Type.Integer() })
+import { configurationSchema } from './resource-schemas.ts'
+import { route, sendHal } from './route.ts'
 
 /** The one resource of the API that anybody may read: clients size their pages by it before they log in. */
 export function configurationRoutes(app: FastifyInstance, context: ApiContext): void {
   const doc = { summary: 'What clients need to know of the server', tag: 'Configuration', access: 'public' } as const
-  app.get('/configuration', route({ ...doc, answers: { 200: schema } }), (_request, reply) =>
+  app.get('/configuration', route({ ...doc, answers: { 200: configurationSchema } }), (_request, reply) =>
     sendHal(reply, 200, renderConfiguration(context)),
   )
 }

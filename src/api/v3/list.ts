@@ -84,9 +84,14 @@ export async function listPage<T extends TableName>(
     ...(await totals(context, listing, found.value)),
     elements,
     ...(links && { links: links(viewer, found.value.rows) }),
-    ...(embedded && !listing.selection && { embedded: await embedded(context, found.value.rows) }),
+    ...(embedded && wantsEmbedded(listing) && { embedded: await embedded(context, found.value.rows) }),
   }
   return listing.selection ? selected(definition, collection, listing.selection) : ok(renderPage(collection))
+}
+
+/** What stands beside the elements is part of everything, and cannot be asked for by itself. */
+function wantsEmbedded({ selection }: { selection: Selection | undefined }): boolean {
+  return selection === undefined || selection.collection.has('*')
 }
 
 async function understand<T extends TableName>(

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
 import type { ProjectRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
@@ -20,11 +19,13 @@ import { paths } from './representers/hal.ts'
 import { projectJson } from './representers/json.ts'
 import { PROJECT_STATUSES, renderProjectStatus } from './representers/project.ts'
 import { bodySchemaOf } from './representers/schema.ts'
-import { halSchema, idParams, pageQuery, pageSchema, projectParams } from './route.ts'
-import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeSchema } from './route.ts'
+import { projectSchema, projectStatusSchema, typeSchema } from './resource-schemas.ts'
+import { idParams, pageOf, pageQuery, projectParams } from './route.ts'
+import { route, sendDeleted, sendHal, sendResult, viewerOf, wholeOf, wholeSchema } from './route.ts'
 
 const tag = 'Projects'
-const schema = halSchema('Project', { id: Type.Integer(), identifier: Type.String(), name: Type.String() })
+const schema = projectSchema
+const pageSchema = pageOf(schema)
 const body = bodySchemaOf<ProjectRecord>(PROJECT_SHAPE)
 
 export const PROJECTS: ListDefinition<'projects'> = {
@@ -82,7 +83,7 @@ export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
   const status = { summary: 'One project status', tag, access: 'user', params: idParams, errors: [404] } as const
   app.get<ById>(
     '/project_statuses/:id',
-    route({ ...status, answers: { 200: halSchema('ProjectStatus') } }),
+    route({ ...status, answers: { 200: projectStatusSchema } }),
     async ({ params }, reply) =>
       sendResult(
         reply,
@@ -129,7 +130,7 @@ function subCollectionRoute(app: FastifyInstance, context: ApiContext, base: str
       params: projectParams,
       summary: `The ${name} of a project`,
       errors: [404],
-      answers: { 200: wholeSchema },
+      answers: { 200: name === 'types' ? wholeOf(typeSchema) : wholeSchema },
     }),
     async (request, reply) => {
       const found = await findVisibleProject(context.store, viewerOf(request), request.params.id)

@@ -2,11 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import type { ApiContext, Viewer } from '../context.ts'
 import { paths, type Hal } from './representers/hal.ts'
 import { userLink } from './representers/user.ts'
-import { halSchema, route, sendHal, viewerOf } from './route.ts'
+import { rootSchema } from './resource-schemas.ts'
+import { route, sendHal, viewerOf } from './route.ts'
 
 export function rootRoutes(app: FastifyInstance, context: ApiContext): void {
   const doc = { summary: 'The entry point: links to everything', tag: 'Root', access: 'user' } as const
-  app.get('', route({ ...doc, answers: { 200: halSchema('Root') } }), (request, reply) =>
+  app.get('', route({ ...doc, answers: { 200: rootSchema } }), (request, reply) =>
     sendHal(reply, 200, renderRoot(context, viewerOf(request))),
   )
 }

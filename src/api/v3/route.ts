@@ -53,32 +53,54 @@ export function sendAccepted(reply: FastifyReply, result: Result<unknown, ApiErr
   return result.ok ? reply.code(202).send() : sendError(reply, result.error)
 }
 
-const link = Type.Object({ href: Type.Union([Type.String(), Type.Null()]), title: Type.Optional(Type.String()) })
+const link = Type.Object(
+  {
+    href: Type.Union([Type.String(), Type.Null()]),
+    title: Type.Optional(Type.String()),
+    method: Type.Optional(Type.String({ enum: ['get', 'post', 'put', 'patch', 'delete'] })),
+    templated: Type.Optional(Type.Boolean()),
+  },
+  { title: 'Link' },
+)
+const links = Type.Union([link, Type.Array(link)])
 
-/** The outline of a HAL resource in the OpenAPI document. */
-export function halSchema(type: string, properties: Record<string, TSchema> = {}): TSchema {
-  return Type.Object({
-    _type: Type.String({ description: type }),
-    ...properties,
-    _links: Type.Record(Type.String(), Type.Union([link, Type.Array(link)])),
-  })
+/** The outline of a HAL resource in the OpenAPI document, named as its type; `linked` are the links it has besides `self`, whoever looks. */
+export function halSchema(
+  type: string | readonly string[],
+  properties: Record<string, TSchema> = {},
+  linked: readonly string[] = [],
+): TSchema {
+  const always = Object.fromEntries(linked.map((name) => [name, links]))
+  const _links = Type.Object({ self: link, ...always }, { additionalProperties: links })
+  const title = typeof type === 'string' && type !== 'Collection' ? type : undefined
+  return Type.Object({ _type: Type.String({ enum: [type].flat() }), ...properties, _links }, title ? { title } : {})
 }
 
-const errorSchema = Type.Object(
+export const errorSchema = Type.Object(
   {
     _type: Type.Literal('Error'),
-    errorIdentifier: Type.String(),
-    message: Type.String(),
+    errorIdentifier: Type.String({ pattern: '^urn:openproject-org:api:v3:errors:[A-Za-z:]+$' }),
+    message: Type.String({ minLength: 1 }),
     _embedded: Type.Optional(Type.Object({}, { additionalProperties: true })),
   },
-  { description: 'What went wrong, as a HAL error.' },
+  { title: 'Error', description: 'What went wrong, as a HAL error.' },
 )
+
+/** An answer under a media type of its own. */
+interface TypedAnswer {
+  readonly description: string
+  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
+}
+
+export function answerOf(mediaType: string, description: string, schema: TSchema = Type.String()): TypedAnswer {
+  return { description, content: { [mediaType]: { schema } } }
+}
 
 interface RouteDoc {
   readonly summary: string
   readonly tag: string
   /** Success status -> schema; null: no body. */
-  readonly answers: Readonly<Record<number, TSchema | null>>
+  readonly answers: Readonly<Record<number, TSchema | TypedAnswer | null>>
   readonly errors?: readonly number[]
   readonly params?: TSchema
   readonly querystring?: TSchema
@@ -140,14 +162,22 @@ export const totalsQuery = Type.Object({
   ),
 })
 
-export const pageSchema = halSchema('Collection', {
-  total: Type.Integer(),
-  count: Type.Integer(),
-  pageSize: Type.Integer(),
-  offset: Type.Integer(),
-})
+const COLLECTIONS = ['Collection', 'WorkPackageCollection']
+const count = Type.Integer({ minimum: 0 })
+const embeddedElements = (element: TSchema) => Type.Object({ elements: Type.Array(element) })
+const anyElement = Type.Object({ _type: Type.String() })
 
-export const wholeSchema = halSchema('Collection', { total: Type.Integer(), count: Type.Integer() })
+/** A page of a collection, and a collection that is never cut into pages. */
+export function pageOf(element: TSchema): TSchema {
+  const page = { total: count, count, pageSize: count, offset: Type.Integer({ minimum: 1 }) }
+  return halSchema(COLLECTIONS, { ...page, _embedded: embeddedElements(element) }, ['jumpTo', 'changeSize'])
+}
+export function wholeOf(element: TSchema): TSchema {
+  return halSchema('Collection', { total: count, count, _embedded: embeddedElements(element) })
+}
+
+export const pageSchema = pageOf(anyElement)
+export const wholeSchema = wholeOf(anyElement)
 
 /** A request body: an object whose properties the resource's page describes; unknown ones are ignored. */
 export function bodySchema(
@@ -155,7 +185,7 @@ export function bodySchema(
   links: readonly string[],
   listed: readonly string[] = [],
 ): TSchema {
-  const one = Type.Object({ href: Type.Union([Type.String(), Type.Null()]) })
+  const one = Type.Object({ href: Type.Union([Type.String(), Type.Null()]) }, { title: 'LinkInput' })
   const [href, hrefs] = [Type.Optional(one), Type.Optional(Type.Array(one))]
   return Type.Object({
     ...Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(schema)])),
@@ -165,5 +195,6 @@ export function bodySchema(
   })
 }
 
-export const formattableSchema = Type.Object({ raw: Type.String() })
-export const nullableText = Type.Union([Type.String(), Type.Null()])
+export const formattableSchema = Type.Object({ raw: Type.String() }, { title: 'FormattableInput' })
+export const nullableDate = Type.Union([Type.String({ format: 'date' }), Type.Null()])
+export const nullableDuration = Type.Union([Type.String({ format: 'duration' }), Type.Null()])

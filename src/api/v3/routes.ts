@@ -9,6 +9,7 @@ import { activityRoutes } from './activities.ts'
 import { assigneeRoutes } from './assignees.ts'
 import { availableProjectRoutes } from './available-projects.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
+import { documentInherentAnswers } from './inherent-answers.ts'
 import { configurationRoutes } from './configuration.ts'
 import { formRoutes } from './forms.ts'
 import { membershipRoutes } from './memberships.ts'
@@ -35,6 +36,7 @@ function mayWrite({ snapshots }: ApiContext, request: FastifyRequest, reply: Fas
 /** Everything under /api/v3. The order of the hooks is the order of the refusals: switched off, who asks, may they, can it be written. */
 export async function v3Routes(app: FastifyInstance, context: ApiContext): Promise<void> {
   parseJsonBodies(app)
+  app.addHook('onRoute', documentInherentAnswers)
   app.decorateRequest('viewer', undefined)
   app.addHook('onRequest', (_request, reply, next) => {
     linkToDescription(reply)

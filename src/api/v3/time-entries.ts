@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
 import type { TimeEntryRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
@@ -16,11 +15,13 @@ import { loadTimeEntries, loadTimeEntry } from './related.ts'
 import { paths } from './representers/hal.ts'
 import { timeEntryJson } from './representers/json.ts'
 import { bodySchemaOf } from './representers/schema.ts'
-import { halSchema, idParams, nullableText, pageQuery, pageSchema } from './route.ts'
+import { timeEntrySchema } from './resource-schemas.ts'
+import { idParams, pageOf, pageQuery } from './route.ts'
 import { route, sendDeleted, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Time entries'
-const schema = halSchema('TimeEntry', { id: Type.Integer(), hours: nullableText, spentOn: Type.String() })
+const schema = timeEntrySchema
+const pageSchema = pageOf(schema)
 const body = bodySchemaOf<TimeEntryRecord>(TIME_ENTRY_SHAPE)
 
 const TIME_ENTRIES: ListDefinition<'timeEntries'> = {

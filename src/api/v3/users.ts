@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
+import { USER_SHAPE } from '../embedded/user-shape.ts'
 import { createUser, deleteUser, setStatus, updateUser } from '../embedded/users.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { seesUser } from '../permissions.ts'
@@ -11,24 +11,16 @@ import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
 import { idFilter, searchFilter, textFilter, wordFilter } from './query/filter-kinds.ts'
 import { paths } from './representers/hal.ts'
+import { bodySchemaOf } from './representers/schema.ts'
 import { renderPreferences, renderUserActions } from './representers/user.ts'
-import { bodySchema, halSchema, idParams, pageQuery, pageSchema, route } from './route.ts'
+import { userSchema } from './resource-schemas.ts'
+import { halSchema, idParams, pageOf, pageQuery, route } from './route.ts'
 import { sendAccepted, sendHal, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Users'
-const schema = halSchema('User', { id: Type.Integer(), name: Type.String() })
-const body = bodySchema(
-  {
-    login: Type.String({ maxLength: 256 }),
-    firstName: Type.String({ maxLength: 255 }),
-    lastName: Type.String({ maxLength: 255 }),
-    email: Type.String({ maxLength: 255 }),
-    language: Type.String(),
-    admin: Type.Boolean(),
-    status: Type.String({ description: 'New users: active or invited. Others: active or locked.' }),
-  },
-  [],
-)
+const schema = userSchema
+const pageSchema = pageOf(schema)
+const body = bodySchemaOf<UserRecord>(USER_SHAPE)
 
 const USERS: ListDefinition<'users'> = {
   table: 'users',

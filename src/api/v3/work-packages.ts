@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
@@ -15,12 +14,14 @@ import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
 import { workPackageJson } from './representers/json.ts'
 import { bodySchemaOf } from './representers/schema.ts'
-import { halSchema, idParams, pageSchema } from './route.ts'
+import { workPackageSchema } from './resource-schemas.ts'
+import { idParams, pageOf } from './route.ts'
 import { projectParams, route, sendDeleted, sendHal, sendResult, totalsQuery, viewerOf, wholeSchema } from './route.ts'
 import { WORK_PACKAGES } from './work-package-list.ts'
 
 const tag = 'Work packages'
-const schema = halSchema('WorkPackage', { id: Type.Integer(), lockVersion: Type.Integer(), subject: Type.String() })
+const schema = workPackageSchema
+const pageSchema = pageOf(schema)
 const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE)
 
 interface ById {

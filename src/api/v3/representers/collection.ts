@@ -60,9 +60,11 @@ export function renderSelected(collection: CollectionPage, { collection: wanted,
     wanted,
   )
   const picked = elements && collection.elements.map((text) => pick(JSON.parse(text) as Hal, elements))
+  const embedded: Hal = picked ? { elements: picked } : {}
+  for (const [name, json] of Object.entries(collection.embedded ?? {})) embedded[name] = JSON.parse(json) as Hal
   return JSON.stringify({
     ...properties,
-    ...(picked && { _embedded: { elements: picked } }),
+    ...(Object.keys(embedded).length > 0 && { _embedded: embedded }),
     ...(_links !== undefined && { _links }),
   })
 }
