@@ -14,6 +14,8 @@ import { MEMBER_TOKEN, requestFor, type FuzzRequest } from './requests.ts'
  * A run is a handful of requests to an API of its own, so that what fails can be made smaller and repeated.
  */
 const REQUESTS_PER_RUN = 200
+/** For a machine that is busy. */
+const RUN_MS = 600_000
 
 async function openSite(): Promise<TestApi> {
   const api = await openTestApi({ api: { maxPageSize: 50 } })
@@ -96,7 +98,7 @@ describe('whatever links lead to', () => {
 })
 
 describe('any request made from the document', () => {
-  it.each(seeds([], 1, 5))('is answered as the document says: seed %i', async (seed) => {
+  it.each(seeds([], 1, 5))('is answered as the document says: seed %i', { timeout: RUN_MS }, async (seed) => {
     const faultsOf = faultFinder(document, operations)
     const answered = new Set<number>()
     const run = async (requests: FuzzRequest[]) => {
@@ -112,7 +114,7 @@ describe('any request made from the document', () => {
       }
     }
     const requests = fc.array(anyRequest(), { minLength: 1, maxLength: REQUESTS_PER_RUN, size: 'max' })
-    await fc.assert(fc.asyncProperty(requests, run), { seed, numRuns: tries(16, 100) })
+    await fc.assert(fc.asyncProperty(requests, run), { seed, numRuns: tries(10, 100) })
     // Else it would say little: all was refused, or nothing was.
     // A request that creates something must be good in all its parts: of few requests none may be.
     const expected = [200, 400, 401, 403, 404, 422, ...(tries(0, 1) === 1 ? [201] : [])]
