@@ -4,7 +4,7 @@
  */
 export interface JsonMemo {
   /** `variant` tells representations of one row apart; `sources` is everything else the text depends on. */
-  json(row: object, variant: string, sources: readonly unknown[], render: () => object): string
+  json(row: object, variant: string, sources: readonly unknown[], render: () => object | string): string
 }
 
 interface Entry {
@@ -19,7 +19,8 @@ export function createJsonMemo(): JsonMemo {
     json(row, variant, sources, render) {
       const entry = entries.get(row)
       if (entry && entry.variant === variant && sameItems(entry.sources, sources)) return entry.text
-      const text = JSON.stringify(render())
+      const rendered = render()
+      const text = typeof rendered === 'string' ? rendered : JSON.stringify(rendered)
       entries.set(row, { variant, sources, text })
       return text
     },

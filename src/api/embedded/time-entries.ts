@@ -6,7 +6,8 @@ import type { ApiError } from '../errors.ts'
 import { sees } from '../permissions.ts'
 import { findVisible, findVisibleProject } from '../v3/find.ts'
 import { loadTimeEntry } from '../v3/related.ts'
-import { renderTimeEntry, type TimeEntryView } from '../v3/representers/time-entry.ts'
+import { wholeTimeEntryJson } from '../v3/representers/json.ts'
+import type { TimeEntryView } from '../v3/representers/time-entry.ts'
 import { violation } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { projectUnchanged, timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
@@ -107,7 +108,7 @@ function planTimeEntry(
     ],
     mutations: mutationsOf(context, record, current),
     ...(!current && { events: [{ name: 'time_entry:created', key: 'time_entry', project }] as const }),
-    render: (viewer) => renderTimeEntry(withOwnTime(view, current), viewer, true),
+    render: (viewer) => wholeTimeEntryJson(context.memo, withOwnTime(view, current), viewer),
   }
 }
 

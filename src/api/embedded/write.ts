@@ -19,8 +19,8 @@ export interface WritePlan {
   readonly events?: readonly PlannedEvent[]
   /** Ids and identifiers, old and new, of the projects this changes. */
   readonly projects?: readonly string[]
-  /** The full representation of the resource as it will be. */
-  render(viewer: Viewer): Hal
+  /** The full representation of the resource as it will be, or its JSON. */
+  render(viewer: Viewer): Hal | string
 }
 
 export interface PlannedEvent {
@@ -75,7 +75,7 @@ async function writeOnce(
 ): Promise<Result<string, ApiError> | Overtaken> {
   const planned = await plan()
   if (!planned.ok) return planned
-  const shown = JSON.stringify(planned.value.render(viewer))
+  const shown = jsonOf(planned.value.render(viewer))
   const { expect, mutations, projects } = planned.value
   if (mutations.length === 0) return ok(shown)
   const events = buildEvents(context, viewer, planned.value, shown)
@@ -107,7 +107,7 @@ function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown
     if (matched.length === 0) return []
     return [
       {
-        id: `evt_${context.random.bytes(16).toString('hex')}`,
+        id: `evt_${context.random.uuid().replaceAll('-', '')}`,
         name: event.name,
         projectId: id,
         occurredAt: context.clock.now(),
@@ -121,7 +121,11 @@ function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown
 /** As an administrator sees it; the text shown to the writer, where that is the same. */
 function resourceOf({ render }: PlannedEvent, viewer: Viewer, plan: WritePlan, shown: string): string {
   if (render) return JSON.stringify(render(asAdministrator(viewer)))
-  return viewer.admin ? shown : JSON.stringify(plan.render(asAdministrator(viewer)))
+  return viewer.admin ? shown : jsonOf(plan.render(asAdministrator(viewer)))
+}
+
+function jsonOf(rendered: Hal | string): string {
+  return typeof rendered === 'string' ? rendered : JSON.stringify(rendered)
 }
 
 function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): string {

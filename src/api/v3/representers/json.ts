@@ -1,7 +1,10 @@
+import type { UserRecord } from '../../../storage/tables.ts'
 import type { Viewer } from '../../context.ts'
 import type { JsonMemo } from '../../json-memo.ts'
+import { renderActivity } from './catalogue.ts'
 import { renderProject, type ProjectView } from './project.ts'
 import { renderTimeEntry, type TimeEntryView } from './time-entry.ts'
+import { renderUser } from './user.ts'
 import { renderWorkPackage, type WorkPackageView } from './work-package.ts'
 
 /** Representations as JSON, remembered while every row they show is the same object as before. */
@@ -39,5 +42,30 @@ export function workPackageJson(memo: JsonMemo, view: WorkPackageView, viewer: V
 export function timeEntryJson(memo: JsonMemo, view: TimeEntryView, viewer: Viewer, embed: boolean): string {
   const own = [view.workPackage.record, view.user, view.activity]
   const sources = [...grantSources(viewer), ...own, ...workPackageSources(view.workPackage)]
-  return memo.json(view.record, variantOf(viewer, embed), sources, () => renderTimeEntry(view, viewer, embed))
+  const render = () => (embed ? wholeTimeEntryJson(memo, view, viewer) : renderTimeEntry(view, viewer))
+  return memo.json(view.record, variantOf(viewer, embed), sources, render)
+}
+
+/**
+ * With the embedded twins, put together from their own JSON: thousands are logged a second, of which only the entry and the work
+ * package's time are new. `entity` is the name of today, `workPackage` the older one that receivers still read.
+ */
+export function wholeTimeEntryJson(memo: JsonMemo, view: TimeEntryView, viewer: Viewer): string {
+  const { workPackage, user, activity } = view
+  const { _links, ...own } = renderTimeEntry(view, viewer)
+  const project = projectJson(
+    memo,
+    { record: workPackage.project, ancestors: workPackage.projectAncestors },
+    viewer,
+    false,
+  )
+  const entity = JSON.stringify(renderWorkPackage(workPackage, viewer, false))
+  const twins =
+    `{"project":${project},"entity":${entity},"workPackage":${entity},"user":${userJson(memo, user, viewer)}` +
+    `${activity ? `,"activity":${memo.json(activity, 'element', [], () => renderActivity(activity))}` : ''}}`
+  return `${JSON.stringify(own).slice(0, -1)},"_embedded":${twins},"_links":${JSON.stringify(_links)}}`
+}
+
+function userJson(memo: JsonMemo, user: UserRecord, viewer: Viewer): string {
+  return memo.json(user, variantOf(viewer, false), [], () => renderUser(user, viewer))
 }

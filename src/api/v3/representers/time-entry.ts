@@ -1,12 +1,12 @@
 import type { ActivityRecord, TimeEntryRecord, UserRecord } from '../../../storage/tables.ts'
 import type { Viewer } from '../../context.ts'
 import { mayContribute, mayManage } from '../../permissions.ts'
-import { activityLink, renderActivity } from './catalogue.ts'
+import { activityLink } from './catalogue.ts'
 import { dateTime, optionalDuration, plain } from './formats.ts'
 import { NO_LINK, paths, type Hal } from './hal.ts'
-import { projectLink, renderProject } from './project.ts'
-import { renderUser, userLink } from './user.ts'
-import { renderWorkPackage, workPackageLink, type WorkPackageView } from './work-package.ts'
+import { projectLink } from './project.ts'
+import { userLink } from './user.ts'
+import { workPackageLink, type WorkPackageView } from './work-package.ts'
 
 /** A time entry with what its representation shows of others; its project is the work package's. */
 export interface TimeEntryView {
@@ -16,7 +16,8 @@ export interface TimeEntryView {
   readonly activity: ActivityRecord | undefined
 }
 
-export function renderTimeEntry(view: TimeEntryView, viewer: Viewer, embed: boolean): Hal {
+/** As an element of a list: without embedded twins. */
+export function renderTimeEntry(view: TimeEntryView, viewer: Viewer): Hal {
   const { record } = view
   return {
     _type: 'TimeEntry',
@@ -27,21 +28,7 @@ export function renderTimeEntry(view: TimeEntryView, viewer: Viewer, embed: bool
     hours: optionalDuration(record.minutes),
     createdAt: dateTime(record.createdAt),
     updatedAt: dateTime(record.updatedAt),
-    ...(embed && { _embedded: timeEntryEmbedded(view, viewer) }),
     _links: timeEntryLinks(view, viewer),
-  }
-}
-
-/** `entity` is the name of today, `workPackage` the older one that receivers still read: the same object twice. */
-function timeEntryEmbedded(view: TimeEntryView, viewer: Viewer): Hal {
-  const { project, projectAncestors } = view.workPackage
-  const entity = renderWorkPackage(view.workPackage, viewer, false)
-  return {
-    project: renderProject({ record: project, ancestors: projectAncestors }, viewer, false),
-    entity,
-    workPackage: entity,
-    user: renderUser(view.user, viewer),
-    ...(view.activity && { activity: renderActivity(view.activity) }),
   }
 }
 
