@@ -72,6 +72,22 @@ export function inOwnProjects<T extends TableName>(column: keyof RecordOf<T> & s
     admin ? [] : [{ column, comparison: 'in', value: [...grants.member] }]
 }
 
+/** Of these ids those of rows the viewer sees. */
+export async function seenOf(
+  store: RecordReader,
+  viewer: Viewer,
+  table: 'projects' | 'workPackages',
+  ids: readonly number[],
+): Promise<number[]> {
+  if (viewer.admin) return [...ids]
+  if (table === 'projects') return ids.filter((id) => sees(viewer, id))
+  const rows = await Promise.all(ids.map((id) => store.get(table, id)))
+  return rows
+    .filter((row) => row !== undefined)
+    .filter(({ projectId }) => sees(viewer, projectId))
+    .map(({ id }) => id)
+}
+
 /** Of a list of projects, those the viewer may work in. */
 export function workable(viewer: Viewer): Condition<'projects'>[] {
   return [...inOwnProjects<'projects'>('id')(viewer), { column: 'active', comparison: '=', value: true }]

@@ -162,8 +162,146 @@ describe('what is not seen', () => {
     await alone.create('/api/v3/projects', { name: 'Secret' })
     const sam = asking(alone, await createTestUser(alone, 'sam'))
     expect([await sam.status('work_packages'), await sam.ids('projects')]).toEqual([403, []])
-    expect([await sam.ids('time_entries'), await sam.status('types')]).toEqual([[], 200])
+    expect([await sam.ids('time_entries'), await sam.status('types')]).toEqual([[], 403])
     await alone.close()
+  })
+})
+
+describe('what is asked for to find out', () => {
+  let api: TestApi
+  let mia: ReturnType<typeof asking>
+  let paula: ReturnType<typeof asking>
+  let nobody: ReturnType<typeof asking>
+  const ids: Record<string, number> = {}
+
+  beforeAll(async () => {
+    api = await openTestApi()
+    const { id: top } = await api.create('/api/v3/projects', { name: 'SECRET project' })
+    const parent = href(`projects/${top}`)
+    const { id: own } = await api.create('/api/v3/projects', { name: 'Own', _links: { parent } })
+    const { id: above } = await api.create(`/api/v3/projects/${top}/work_packages`, { subject: 'SECRET work' })
+    const links = { parent: href(`work_packages/${above}`) }
+    const { id: mine } = await api.create('/api/v3/projects/own/work_packages', { subject: 'Mine', _links: links })
+    const [member, admin, alone, stranger] = [
+      await createTestUser(api, 'mia'),
+      await createTestUser(api, 'paula'),
+      await createTestUser(api, 'nobody'),
+      await createTestUser(api, 'SECRET'),
+    ]
+    await addMember(api, 'own', member.id)
+    await addMember(api, 'own', admin.id, PROJECT_ADMIN)
+    Object.assign(ids, { top, own, above, mine, mia: member.id, stranger: stranger.id })
+    mia = asking(api, member)
+    paula = asking(api, admin)
+    nobody = asking(api, alone)
+  })
+  afterAll(() => api.close())
+
+  it.each([
+    ['a work package', () => mia, () => `work_packages/${ids['mine']}`, { lockVersion: 0, subject: 'New' }],
+    ['a project', () => paula, () => `projects/${ids['own']}`, { name: 'New' }],
+  ])('the form of %s does not tell of its parent, and its payload is taken', async (_, who, path, body) => {
+    const form = await who().call('POST', `${path()}/form`, body)
+    expect(form.body).not.toContain('SECRET')
+    const { payload } = form.json<Json>()._embedded
+    expect((await who().call('PATCH', path(), payload)).statusCode).toBe(200)
+  })
+
+  it.each([
+    ['work_packages', 'assignee'],
+    ['time_entries', 'user'],
+  ])('the form of %s does not tell who somebody is', async (path, link) => {
+    const _links = { [link]: href(`users/${ids['stranger']}`) }
+    const form = await nobody.call('POST', `${path}/form`, { _links })
+    expect([form.statusCode, form.body.includes('SECRET')]).toEqual([200, false])
+  })
+
+  it('people one does not know of are the same as nobody', async () => {
+    const assigning = async (id: number) => {
+      const body = { subject: 'x', _links: { assignee: href(`users/${id}`) } }
+      const answer = await mia.call('POST', 'projects/own/work_packages', body)
+      return [answer.statusCode, answer.json<Json>()['message']]
+    }
+    expect(await assigning(ids['stranger'] ?? 0)).toEqual(await assigning(9_999))
+    for (const login of ['paula', 'SECRET', 'xyz'])
+      expect([login, await mia.status(`users/${login}`)]).toEqual([login, 404])
+    expect(await mia.status('users/mia')).toBe(200)
+  })
+
+  it.each(['parent', 'ancestor'])('the filter %s finds nothing below what is out of sight', async (name) => {
+    const below = (id: number) =>
+      `filters=${encodeURIComponent(JSON.stringify([{ [name]: { operator: '=', values: [String(id)] } }]))}`
+    expect(await mia.ids(`work_packages?${below(ids['above'] ?? 0)}`)).toEqual([])
+    expect(await mia.ids(`projects?${below(ids['top'] ?? 0)}`)).toEqual([])
+  })
+
+  it('whether somebody is locked is told to administrators only', async () => {
+    const locked = `principals?filters=${encodeURIComponent('[{"status":{"operator":"=","values":["locked"]}}]')}`
+    expect(await mia.status(locked)).toBe(400)
+    expect((await api.call('GET', `/api/v3/${locked}`)).statusCode).toBe(200)
+  })
+})
+
+describe('what is not one’s own to decide', () => {
+  it('is where the time of others goes', async () => {
+    const api = await openTestApi()
+    const [mia, paul] = [await createTestUser(api, 'mia'), await createTestUser(api, 'paul')]
+    for (const name of ['Here', 'There']) await api.create('/api/v3/projects', { name })
+    await addMember(api, 'here', mia.id)
+    await addMember(api, 'here', paul.id, PROJECT_ADMIN)
+    await addMember(api, 'there', paul.id)
+    const work = await api.create('/api/v3/projects/here/work_packages', { subject: 'Here' })
+    const other = await api.create('/api/v3/projects/there/work_packages', { subject: 'There' })
+    const entity = href(`work_packages/${work.id}`)
+    const logged = await asking(api, mia).call('POST', 'time_entries', {
+      hours: 'PT1H',
+      spentOn: '2026-03-01',
+      _links: { entity },
+    })
+    const path = `time_entries/${logged.json<Json>().id}`
+    const move = () => asking(api, paul).call('PATCH', path, { _links: { entity: href(`work_packages/${other.id}`) } })
+    expect((await move()).statusCode).toBe(403)
+    await api.close()
+  })
+
+  it('is what stands above one’s own work where one only looks on', async () => {
+    const api = await openTestApi()
+    const vic = await createTestUser(api, 'vic')
+    await api.create('/api/v3/projects', { name: 'Open', public: true })
+    await api.create('/api/v3/projects', { name: 'Own' })
+    await addMember(api, 'own', vic.id)
+    const { id } = await api.create('/api/v3/projects/open/work_packages', { subject: 'Theirs' })
+    const body = { subject: 'Mine', _links: { parent: href(`work_packages/${id}`) } }
+    expect((await asking(api, vic).call('POST', 'projects/own/work_packages', body)).statusCode).toBe(403)
+    await api.close()
+  })
+
+  it('is a deletion once the membership it rests on has ended', async () => {
+    const state: { before?: (() => Promise<unknown>) | undefined } = {}
+    const wrap = (store: ApiStore) =>
+      overriding(store, {
+        async commit(write) {
+          const { before } = state
+          delete state.before
+          await before?.()
+          return store.commit(write)
+        },
+      })
+    const api = await openTestApi({}, { wrap })
+    const mia = await createTestUser(api, 'mia')
+    await api.create('/api/v3/projects', { name: 'Own' })
+    for (const path of ['time_entries/1', 'work_packages/1']) {
+      const { id } = await addMember(api, 'own', mia.id)
+      if (path === 'time_entries/1') {
+        await api.create('/api/v3/projects/own/work_packages', { subject: 'Work' })
+        const _links = { entity: href('work_packages/1') }
+        await asking(api, mia).call('POST', 'time_entries', { hours: 'PT1H', spentOn: '2026-03-01', _links })
+      }
+      state.before = () => api.call('DELETE', `/api/v3/memberships/${id}`)
+      expect([path, (await asking(api, mia).call('DELETE', path)).statusCode]).toEqual([path, 403])
+      expect((await api.call('GET', `/api/v3/${path}`)).statusCode).toBe(200)
+    }
+    await api.close()
   })
 })
 

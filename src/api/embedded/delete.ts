@@ -1,21 +1,39 @@
 import { fail, type Result } from '../../base/result.ts'
+import type { Expectation } from '../../storage/store.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { findVisible, findVisibleProject } from '../v3/find.ts'
 import { authorize, authorizeInAll } from './authority.ts'
-import { removeProject, removeTimeEntries, removeWorkPackage } from './removal.ts'
+import { removeProject, removeTimeEntries, removeWorkPackage, type Chain, type Removed } from './removal.ts'
 import { rightOver } from './time-entry-authority.ts'
 
-/** Who may delete what. It is judged when a deletion begins: in pieces, there is no one write a membership could be expected by. */
+/** Who may delete what: every piece of a deletion expects the memberships it rests on, so it ends with them. */
 
 type Deleted = Result<unknown, ApiError>
 
-export async function deleteTimeEntry(context: ApiContext, viewer: Viewer, id: string): Promise<Deleted> {
-  const found = await findVisible(context.store, viewer, 'timeEntries', id)
+export async function deleteTimeEntry(context: ApiContext, viewer: Viewer, segment: string): Promise<Deleted> {
+  const found = await findVisible(context.store, viewer, 'timeEntries', segment)
   if (!found.ok) return found
-  const authorized = await authorize(context.store, viewer, rightOver(found.value, viewer), found.value.projectId)
-  return authorized.ok ? removeTimeEntries(context, 'id', found.value.id, []) : authorized
+  const { id, projectId } = found.value
+  const authorized = await authorize(context.store, viewer, rightOver(found.value, viewer), projectId)
+  if (!authorized.ok) return authorized
+  const rests = rowsOf(authorized.value)
+  // What moves away meanwhile has gone where nobody has asked.
+  const chain: Chain = [...rests, { kind: 'row', table: 'timeEntries', id, values: { projectId } }]
+  const removed = stillAllowed(await removeTimeEntries(context, 'id', id, chain), rests)
+  if (!removed.ok || removed.value.cut === undefined) return removed
+  return (await context.store.get('timeEntries', id)) ? fail(apiError('UpdateConflict')) : removed
+}
+
+function rowsOf(authorized: readonly Expectation[]): Chain {
+  return authorized.filter((expectation) => expectation.kind === 'row')
+}
+
+/** The chain was cut at a membership: the right has ended. */
+function stillAllowed(removed: Removed, rests: Chain): Removed {
+  const ended = removed.ok && removed.value.cut !== undefined && removed.value.cut < rests.length
+  return ended ? fail(apiError('MissingPermission')) : removed
 }
 
 export async function deleteWorkPackage(context: ApiContext, viewer: Viewer, segment: string): Promise<Deleted> {
@@ -30,7 +48,9 @@ export async function deleteWorkPackage(context: ApiContext, viewer: Viewer, seg
   if (!own.ok) return own
   if (!below.ok) return fail(apiError('MissingPermission'))
   const { id } = found.value
-  return removeWorkPackage(context, id, [{ kind: 'row', table: 'workPackages', id, values: {} }])
+  const rests = rowsOf([...own.value, ...below.value])
+  const chain: Chain = [...rests, { kind: 'row', table: 'workPackages', id, values: {} }]
+  return stillAllowed(await removeWorkPackage(context, id, chain), rests)
 }
 
 /** The projects of everything below a work package: children may be in others. */

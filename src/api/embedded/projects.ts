@@ -84,7 +84,7 @@ async function draftProject(
 ): Promise<Result<Draft<ProjectRecord>, ApiError>> {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks({ store, viewer }, PROJECT_SHAPE, input.links, read)
+  const linked = await resolveLinks({ store, viewer }, PROJECT_SHAPE, { links: input.links, base }, read)
   const record: ProjectRecord = { ...base, ...columnsOf(PROJECT_SHAPE, input.fields), ...linked }
   const authorized = await authorizeProject(store, viewer, record, current)
   if (!authorized.ok) return authorized

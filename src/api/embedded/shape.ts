@@ -60,7 +60,8 @@ export interface Target {
   readonly read: Parse<string | null>
   /** What the column holds for the last segment of an href; undefined when there is nothing such. */
   find(search: Search, segment: string): Promise<number | string | undefined>
-  link(store: ApiStore, value: number | string): Promise<Link>
+  /** What the column holds, as the viewer may see it. */
+  link(search: Search, value: number | string): Promise<Link>
 }
 
 /** What a client may choose from: all of it, or where to look. */
@@ -132,17 +133,21 @@ export function columnsOf<R>(shape: Shape<R>, fields: Readonly<Record<string, un
   return columns
 }
 
-/** The columns the links set; what does not exist is an error. */
+/**
+ * The columns the links set; what does not exist, for this viewer, is an error. What `base` holds already may come back, seen or
+ * not.
+ */
 export async function resolveLinks<R>(
   search: Search,
   shape: Shape<R>,
-  links: Readonly<Record<string, string | null | undefined>>,
+  { links, base }: { links: Readonly<Record<string, string | null | undefined>>; base: R },
   errors: ApiError[],
 ): Promise<Partial<R>> {
   const resolved: Partial<R> = {}
   for (const [name, segment] of Object.entries(links)) {
     const link = shape.links[name]
     if (link?.target === undefined || link.column === undefined || segment === undefined) continue
+    if (segment === String(base[link.column])) continue
     const value = segment === null ? null : await link.target.find(search, segment)
     if (value === undefined) errors.push(violation(name, link.missing ?? `${link.name} does not exist.`))
     else if (value === null && link.required) errors.push(violation(name, `${link.name} can't be blank.`))

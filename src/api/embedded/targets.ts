@@ -1,7 +1,9 @@
 import type { RecordOf, TableName } from '../../storage/tables.ts'
+import type { Viewer } from '../context.ts'
+import { sees, seesUser } from '../permissions.ts'
 import { catalogueRows, type Catalogue, type CatalogueTable } from '../v3/catalogue.ts'
 import { findVisibleProject, readRow, readVisible } from '../v3/find.ts'
-import { NO_LINK, paths, type Link } from '../v3/representers/hal.ts'
+import { NO_LINK, paths, undisclosed, type Link } from '../v3/representers/hal.ts'
 import { PROJECT_STATUSES, projectLink, renderProjectStatus, projectStatusLink } from '../v3/representers/project.ts'
 import { userLink } from '../v3/representers/user.ts'
 import { workPackageLink } from '../v3/representers/work-package.ts'
@@ -13,7 +15,7 @@ import type { AnyOf, Target } from './shape.ts'
 function rowTarget<T extends TableName>(
   table: T,
   namespace: string,
-  linkOf: (row: RecordOf<T>) => Link,
+  linkOf: (row: RecordOf<T>, viewer: Viewer) => Link,
   usable: (row: RecordOf<T>) => boolean = () => true,
 ): Target {
   return {
@@ -22,23 +24,34 @@ function rowTarget<T extends TableName>(
       const row = await readRow(store, table, segment)
       return row && usable(row) ? row.id : undefined
     },
-    async link(store, value) {
+    async link({ store, viewer }, value) {
       const row = await store.get(table, Number(value))
-      return row ? linkOf(row) : NO_LINK
+      return row ? linkOf(row, viewer) : NO_LINK
     },
   }
 }
 
-export const USER = rowTarget('users', 'users', userLink)
+/** People the viewer knows of: of others nobody finds out by trying whether they exist, or who they are. */
+export const USER: Target = {
+  ...rowTarget('users', 'users', userLink),
+  async find({ store, viewer }, segment) {
+    const user = await readRow(store, 'users', segment)
+    return user && (await seesUser(store, viewer, user.id)) ? user.id : undefined
+  },
+}
 
 export const WORK_PACKAGE: Target = {
-  ...rowTarget('workPackages', 'work_packages', workPackageLink),
+  ...rowTarget('workPackages', 'work_packages', (row, viewer) =>
+    sees(viewer, row.projectId) ? workPackageLink(row) : undisclosed('selected parent'),
+  ),
   find: async ({ store, viewer }, segment) => (await readVisible(store, viewer, 'workPackages', segment))?.id,
 }
 
 /** By id or identifier, under its older and its newer name. */
 export const PROJECT: Target = {
-  ...rowTarget('projects', 'projects', projectLink),
+  ...rowTarget('projects', 'projects', (row, viewer) =>
+    sees(viewer, row.id) ? projectLink(row) : undisclosed('selected parent'),
+  ),
   read: reference('projects', 'workspaces'),
   async find({ store, viewer }, segment) {
     const project = await findVisibleProject(store, viewer, segment)

@@ -67,7 +67,8 @@ async function draftTimeEntry(
 ): Drafted {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks({ store, viewer }, TIME_ENTRY_SHAPE, { ...input.links, ...entityOf(input) }, read)
+  const links = { ...input.links, ...entityOf(input) }
+  const linked = await resolveLinks({ store, viewer }, TIME_ENTRY_SHAPE, { links, base }, read)
   const record: TimeEntryRecord = { ...base, ...columnsOf(TIME_ENTRY_SHAPE, input.fields), ...linked }
   record.projectId = (await store.get('workPackages', record.workPackageId))?.projectId ?? NO_ID
   // What was found a moment ago has moved out of sight.

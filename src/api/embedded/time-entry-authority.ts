@@ -17,7 +17,10 @@ export async function authorizeEntry(
 ): Promise<Result<Expectation[], ApiError>> {
   const there = current ? await authorize(store, viewer, rightOver(current, viewer), current.projectId) : ok([])
   if (!there.ok || record.projectId === NO_ID) return there
-  const here = await authorizeInAll(store, viewer, 'contribute', [record.projectId])
+  // Whoever brings another's time in must be able to manage it there as well.
+  const brought = current !== undefined && record.projectId !== current.projectId
+  const right = brought ? rightOver(record, viewer) : 'contribute'
+  const here = await authorizeInAll(store, viewer, right, [record.projectId])
   return here.ok ? ok([...there.value, ...here.value]) : here
 }
 
@@ -26,7 +29,10 @@ export function rightOver({ userId }: TimeEntryRecord, viewer: Viewer): Right {
   return userId === viewer.id ? 'contribute' : 'manage'
 }
 
-/** Only who may manage others' time logs it for them, and only for members and administrators; the value is what must still hold. */
+/**
+ * Only who may manage others' time logs it for them or brings it into another project, and only for members and administrators
+ * there; the value is what must still hold.
+ */
 export async function checkUser(
   store: ApiStore,
   viewer: Viewer,
@@ -34,7 +40,9 @@ export async function checkUser(
   current: TimeEntryRecord | undefined,
   errors: ApiError[],
 ): Promise<Expectation[]> {
-  if (record.userId === (current?.userId ?? viewer.id) || record.projectId === NO_ID) return []
+  const given = record.userId !== (current?.userId ?? viewer.id)
+  const brought = current !== undefined && record.projectId !== current.projectId && record.userId !== viewer.id
+  if ((!given && !brought) || record.projectId === NO_ID) return []
   const invalid = () => (errors.push(violation('user', 'User is invalid.')), [])
   const managing = await authorize(store, viewer, 'manage', record.projectId)
   const user = await store.get('users', record.userId)

@@ -123,10 +123,9 @@ async function draftWorkPackage(
 ): Drafted {
   const { store } = context
   const read = [...input.errors]
-  const linked = await resolveLinks({ store, viewer }, WORK_PACKAGE_SHAPE, input.links, read)
+  const linked = await resolveLinks({ store, viewer }, WORK_PACKAGE_SHAPE, { links: input.links, base }, read)
   const record: WorkPackageRecord = { ...base, ...columnsOf(WORK_PACKAGE_SHAPE, input.fields), ...linked }
-  const projectIds = [current?.projectId ?? NO_ID, record.projectId].filter((id) => id !== NO_ID)
-  const authorized = await authorizeInAll(store, viewer, 'contribute', projectIds)
+  const authorized = await authorizeInAll(store, viewer, 'contribute', await projectsTouched(store, record, current))
   if (!authorized.ok) return authorized
   const judged: ApiError[] = []
   const assigned = record.projectId === NO_ID ? [] : await checkPeople(store, record, current, judged)
@@ -146,6 +145,21 @@ async function draftWorkPackage(
     current,
     outcome: misplaced ?? ok(() => planWorkPackage(context, viewer, view, current, allowed)),
   })
+}
+
+/** Where it is, where it goes, and where the parent is that it is put below: who only looks on there puts nothing below anything. */
+async function projectsTouched(
+  store: ApiStore,
+  record: WorkPackageRecord,
+  current: WorkPackageRecord | undefined,
+): Promise<number[]> {
+  const grafted = record.parentId !== null && record.parentId !== current?.parentId
+  const parent = grafted ? await store.get('workPackages', record.parentId ?? NO_ID) : undefined
+  return [current?.projectId, record.projectId, parent?.projectId].filter((id) => id !== undefined).filter(isSet)
+}
+
+function isSet(id: number): boolean {
+  return id !== NO_ID
 }
 
 function planWorkPackage(

@@ -42,7 +42,7 @@ function parentRoute(app: FastifyInstance, context: ApiContext): void {
     summary: 'Projects a project may be put under',
     tag: 'Projects',
     access: 'user',
-    errors: [400, 404],
+    errors: [400, 404, 429],
     querystring: Type.Object({ ...pageQuery.properties, of }),
     answers: { 200: pageSchema },
   } as const

@@ -3,13 +3,15 @@ import type { TSchema } from 'typebox'
 import { ok } from '../../base/result.ts'
 import type { RecordReader } from '../../storage/store.ts'
 import type { RecordOf } from '../../storage/tables.ts'
-import type { ApiContext } from '../context.ts'
+import type { ApiContext, Viewer } from '../context.ts'
+import { apiError, sendError } from '../errors.ts'
+import { seesSomething } from '../permissions.ts'
 import { findRow } from './find.ts'
 import { renderActivity, renderPriority, renderStatus, renderType } from './representers/catalogue.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths, type Hal } from './representers/hal.ts'
 import { activitySchema, prioritySchema, statusSchema, typeSchema } from './resource-schemas.ts'
-import { idParams, route, sendHal, sendResult, wholeOf } from './route.ts'
+import { idParams, route, sendHal, sendResult, viewerOf, wholeOf } from './route.ts'
 
 export type CatalogueTable = 'types' | 'statuses' | 'priorities' | 'activities'
 
@@ -83,12 +85,19 @@ export function catalogueRoutes<T extends CatalogueTable>(
   const local = catalogue.path.slice(paths.root.length)
   const doc = { tag: catalogue.name, access: 'user' } as const
   const list = { ...doc, summary: `All of kind ${catalogue.name}`, answers: { 200: wholeOf(catalogue.schema) } }
-  app.get(local, route(list), async (_request, reply) => sendHal(reply, 200, await listCatalogue(context, catalogue)))
+  // Reference §12.6: these lists are of work packages, and nothing to who sees none.
+  const closed = (viewer: Viewer) => catalogue.table !== 'activities' && !seesSomething(viewer)
+  app.get(local, route(list), async (request, reply) =>
+    closed(viewerOf(request))
+      ? sendError(reply, apiError('MissingPermission'))
+      : sendHal(reply, 200, await listCatalogue(context, catalogue)),
+  )
   const show = { ...doc, summary: `One ${catalogue.name}`, params: idParams, errors: [404] }
   app.get<{ Params: { id: string } }>(
     `${local}/:id`,
     route({ ...show, answers: { 200: catalogue.schema } }),
     async (request, reply) => {
+      if (closed(viewerOf(request))) return sendError(reply, apiError('MissingPermission'))
       const row = await findRow(context.store, catalogue.table, request.params.id)
       return sendResult(reply, row.ok ? ok(catalogue.render(row.value)) : row)
     },

@@ -3,7 +3,7 @@ import type { Condition, Order, SearchRefusal, SearchResult } from '../../storag
 import type { RecordOf, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
-import { usersIn, type VisibleRows } from '../permissions.ts'
+import { seenOf, usersIn, type VisibleRows } from '../permissions.ts'
 import { compileFilters, parseFilters, type Conditions, type FilterInput, type FilterTable } from './query/filters.ts'
 import { parseGrouping, renderGroups, renderSums, type Grouping } from './query/groups.ts'
 import type { GroupTable, SumTable } from './query/groups.ts'
@@ -171,6 +171,8 @@ async function conditions<T extends TableName>(
     now: context.clock.now(),
     closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
     milestoneTypeIds: () => flaggedIds(context, 'types', 'isMilestone'),
+    viewerIsAdmin: viewer.admin,
+    seen: (table: 'projects' | 'workPackages', ids: readonly number[]) => seenOf(context.store, viewer, table, ids),
     usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
   }
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)

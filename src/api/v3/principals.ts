@@ -55,6 +55,16 @@ const kindFilter: FilterDefinition<'users'> = {
   },
 }
 
+/** Who is locked, or was only invited, is shown to administrators only. */
+const STATUS: FilterDefinition<'users'> = wordFilter('status', ['active', 'registered', 'locked', 'invited'])
+const statusFilter: FilterDefinition<'users'> = Object.fromEntries(
+  Object.entries(STATUS).map(([operator, compile]) => [
+    operator,
+    (values: readonly string[], lookups: FilterLookups) =>
+      lookups.viewerIsAdmin ? compile(values, lookups) : 'only administrators may ask for it',
+  ]),
+)
+
 const PRINCIPALS: ListDefinition<'users'> = {
   table: 'users',
   visible: async (viewer, store) => [
@@ -65,7 +75,7 @@ const PRINCIPALS: ListDefinition<'users'> = {
     id: idFilter('id'),
     name: namedFilter,
     type: kindFilter,
-    status: wordFilter('status', ['active', 'registered', 'locked', 'invited']),
+    status: statusFilter,
     member: memberFilter,
     anyNameAttribute: namedFilter,
     typeahead: namedFilter,

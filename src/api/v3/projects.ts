@@ -11,7 +11,7 @@ import { listCatalogue, TYPES } from './catalogue.ts'
 import { findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
-import { ancestorFilter, booleanFilter, idFilter, optionalIdFilter, optionalWordFilter } from './query/filter-kinds.ts'
+import { ancestorFilter, booleanFilter, idFilter, optionalWordFilter, parentFilter } from './query/filter-kinds.ts'
 import { searchFilter, textFilter, visibleFilter } from './query/filter-kinds.ts'
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
@@ -37,8 +37,8 @@ export const PROJECTS: ListDefinition<'projects'> = {
     public: booleanFilter('public'),
     nameAndIdentifier: textFilter('name', 'identifier'),
     typeahead: searchFilter('name', 'identifier'),
-    parent: optionalIdFilter('parentId'),
-    ancestor: ancestorFilter('parentId'),
+    parent: parentFilter('projects'),
+    ancestor: ancestorFilter('projects'),
     projectStatusCode: optionalWordFilter('statusCode', Object.keys(PROJECT_STATUSES)),
     visible: visibleFilter(),
     createdAt: timeFilter('createdAt'),

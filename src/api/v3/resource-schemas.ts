@@ -55,7 +55,7 @@ export const projectSchema = halSchema(
     ...times,
     _embedded: embedded,
   },
-  ['workPackages', 'types', 'versions', 'categories', 'memberships', 'schema', 'status', 'parent', 'ancestors'],
+  ['workPackages', 'types', 'versions', 'categories', 'schema', 'status', 'parent', 'ancestors'],
 )
 
 export const projectStatusSchema = halSchema('ProjectStatus', { id: Type.String(), name: Type.String() })

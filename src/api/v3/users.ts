@@ -126,7 +126,10 @@ function preferenceRoutes(app: FastifyInstance, context: ApiContext): void {
 async function findUser(context: ApiContext, viewer: Viewer, text: string): Promise<Result<UserRecord, ApiError>> {
   if (text === 'me') return ok(viewer)
   const id = parseId(text)
+  // Logins are not shown to strangers, so nobody finds out by trying.
+  const byLogin = viewer.admin || text.toLowerCase() === viewer.login.toLowerCase()
+  const known = id !== undefined || byLogin
   const user =
     id === undefined ? await context.store.find('users', 'login', text) : await context.store.get('users', id)
-  return user && (await seesUser(context.store, viewer, user.id)) ? ok(user) : fail(apiError('NotFound'))
+  return known && user && (await seesUser(context.store, viewer, user.id)) ? ok(user) : fail(apiError('NotFound'))
 }

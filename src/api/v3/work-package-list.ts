@@ -2,7 +2,14 @@ import { inVisibleProjects, mayContributeSomewhere } from '../permissions.ts'
 import type { ListDefinition } from './list.ts'
 import { datesIntervalFilter, optionalDateFilter, timeFilter } from './query/date-filters.ts'
 import { ancestorFilter, durationFilter, idFilter, milestoneFilter, optionalIdFilter } from './query/filter-kinds.ts'
-import { partFilter, percentageFilter, searchFilter, statusFilter, textFilter } from './query/filter-kinds.ts'
+import {
+  parentFilter,
+  partFilter,
+  percentageFilter,
+  searchFilter,
+  statusFilter,
+  textFilter,
+} from './query/filter-kinds.ts'
 import { textOrIdFilter } from './query/filter-kinds.ts'
 import { groupBy, type GroupKey, type GroupTable } from './query/groups.ts'
 import { loadWorkPackages } from './related.ts'
@@ -40,8 +47,8 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     assignee: optionalIdFilter('assigneeId'),
     responsible: optionalIdFilter('responsibleId'),
     project: idFilter('projectId'),
-    parent: optionalIdFilter('parentId'),
-    ancestor: ancestorFilter('parentId'),
+    parent: parentFilter('workPackages'),
+    ancestor: ancestorFilter('workPackages'),
     milestone: milestoneFilter('typeId'),
     subject: textFilter('subject'),
     subjectOrId: textOrIdFilter('subject'),

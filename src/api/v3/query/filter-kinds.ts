@@ -2,7 +2,7 @@ import type { Condition } from '../../../storage/store.ts'
 import type { RecordOf, TableName } from '../../../storage/tables.ts'
 import { parseId } from '../find.ts'
 import { parseDuration } from '../representers/formats.ts'
-import type { FilterDefinition, FilterLookups } from './filters.ts'
+import type { Conditions, FilterDefinition, FilterLookups } from './filters.ts'
 
 /** The kinds of filter (reference §8): each gives a definition for the columns it is told. Filters of dates: date-filters.ts. */
 
@@ -44,8 +44,24 @@ export function optionalIdFilter<T extends TableName>(column: Column<T>): Filter
 }
 
 /** `=` and `!` over ids from which, or not from which, following the column of parents leads to the row. */
-export function ancestorFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
-  return { '=': byIds(column, 'below'), '!': byIds(column, 'not below') }
+export function ancestorFilter<T extends Nested>(table: T): FilterDefinition<T> {
+  return { '=': byRelatives(table, 'below'), '!': byRelatives(table, 'not below') }
+}
+
+/** The row right above. */
+export function parentFilter<T extends Nested>(table: T): FilterDefinition<T> {
+  return { '=': byRelatives(table, 'in'), '!': byRelatives(table, 'not in'), ...optional('parentId') }
+}
+
+type Nested = 'projects' | 'workPackages'
+
+/** Only rows the asking user sees count as relatives: else a filter would tell what is above. */
+function byRelatives<T extends Nested>(table: T, comparison: Condition<T>['comparison']) {
+  return async (values: readonly string[], lookups: FilterLookups): Promise<Conditions<T> | string> => {
+    const list = ids(values, lookups)
+    if (typeof list === 'string') return list
+    return [{ column: 'parentId' as Column<T>, comparison, value: await lookups.seen(table, list) }]
+  }
 }
 
 /** Text in any of the columns: `=` and `!` the whole text, `~` and `!~` a part of it, `^` its beginning, the last three without case. */

@@ -13,9 +13,12 @@ export interface FilterInput {
 /** What a filter may need to know to become conditions. */
 export interface FilterLookups {
   readonly viewerId: number
+  readonly viewerIsAdmin: boolean
   /** Milliseconds since the epoch: what `today` is counted from. */
   readonly now: number
   closedStatusIds(): Promise<readonly number[]>
+  /** Of these ids, those of rows the asking user sees: about others a filter tells nothing. */
+  seen(table: 'projects' | 'workPackages', ids: readonly number[]): Promise<number[]>
   /** Members of any of the projects, as far as the asking user may know them. */
   usersIn(projectIds: readonly number[]): Promise<ReadonlySet<number>>
   milestoneTypeIds(): Promise<readonly number[]>
