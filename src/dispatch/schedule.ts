@@ -41,13 +41,16 @@ export function retryWaitMs(attempt: number, random: Random): number {
   return jittered(RETRY_WAITS_MS[index] ?? DAY_MS, random)
 }
 
-/** `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as a wait from `now`, clamped to 1 s .. 24 h; undefined if it is neither. */
+/**
+ * `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as a wait from `now`, clamped to 1 s .. 24 h; undefined if it is
+ * neither. The asctime form of a date, which ends with its year, names no zone and is UTC (§5.6.7).
+ */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   const text = value?.trim() ?? ''
   if (/^\d{1,10}$/.test(text)) return clampRetryAfter(Number(text) * SECOND)
   // Dates start with the day's name; Date.parse alone would take "-5" or "12 monkeys" for a year.
   if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined
-  const date = Date.parse(text)
+  const date = Date.parse(/ \d{4}$/.test(text) ? `${text} GMT` : text)
   return Number.isNaN(date) ? undefined : clampRetryAfter(date - now)
 }
 
