@@ -76,7 +76,7 @@ export class DueWindow implements Window {
     this.#behind = arrived || (soon.length === rows.length && rows.length === limit)
     this.#due = Math.min(due, rows.find((row) => !isDue(row, now))?.nextAttemptAt ?? Infinity)
     // A page of nothing but deliveries in hand helps nobody: look further next time.
-    const useless = fresh.length === 0 && rows.length === limit
+    const useless = fresh.length === 0 && soon.length === limit
     this.#further = useless ? limit * 2 : undefined
   }
 

@@ -48,6 +48,16 @@ export function pruneContract(under: () => StoreUnderTest): void {
       expect(kept).toEqual([...seqs.slice(removed + 1).reverse(), seqs[0]])
     })
 
+    it.each([1, 450])('is not stopped by %i events that a clock which was ahead dated in the future', async (count) => {
+      const { store, handed } = under()
+      const ahead = Array.from({ length: count }, () => newEvent({ occurredAt: NOON + 365 * 86_400_000 }))
+      await store.commit(writeSet({ events: [...ahead, ...Array.from({ length: 300 }, () => newEvent())] }))
+      const seqs = seqsOf(handed)
+      await finish(seqs.slice(count), NOON)
+      expect(await store.prune({ finishedBefore: NOON + 1, maxBytes: PLENTY })).toBe(300)
+      expect(seqsOf(await store.deliveries({ limit: 1_000 })).reverse()).toEqual(seqs.slice(0, count))
+    })
+
     it('gives no seq twice, though the last was dropped before a restart', async () => {
       const { store, handed, reopen } = under()
       await commitEvents(store, handed, [{}, { webhooks: ['billing', 'audit'] }])
