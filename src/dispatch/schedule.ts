@@ -92,12 +92,12 @@ export type NextStep =
  */
 export function afterFailure(failed: FailedAttempt, random: Random): NextStep {
   const { attempt, meaning, ordering, now } = failed
+  // Gone is a word about the endpoint, not about the delivery: it ends none, and once it is resumed there is nothing to wait for.
+  if (meaning === 'gone') return { state: 'pending', nextAttemptAt: now }
   const inLine = ordering !== 'None'
   if (inLine && meaning === 'refused') return { state: 'dead', why: 'refused, and its line must not wait' }
   const attemptsMax = inLine ? Math.min(failed.maxAttempts, LINE_ATTEMPTS_MAX) : failed.maxAttempts
   if (attempt >= attemptsMax) return { state: 'dead', why: `given up after ${attempt} attempts` }
-  // Gone is a word about the endpoint, not about the delivery: once it is resumed there is nothing to wait for.
-  if (meaning === 'gone') return { state: 'pending', nextAttemptAt: now }
   const wait = Math.max(retryWaitMs(attempt, random), failed.retryAfterMs ?? 0)
   return { state: 'pending', nextAttemptAt: Math.round(now + wait) }
 }

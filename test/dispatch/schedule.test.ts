@@ -114,5 +114,7 @@ describe('after a failed attempt', () => {
   it('a 410 leaves the delivery waiting for the endpoint, even in a line', () => {
     check({ meaning: 'gone' }, 0)
     check({ meaning: 'gone', ordering: 'Strict' }, 0)
+    check({ meaning: 'gone', ordering: 'Strict', attempt: 6 }, 0)
+    check({ meaning: 'gone', attempt: 1, maxAttempts: 1 }, 0)
   })
 })
