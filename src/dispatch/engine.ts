@@ -290,6 +290,7 @@ export class Engine {
     const left = new Set<number>()
     lane.leftWhileReading.add(left)
     this.#reads += 1
+    let failed = false
     try {
       const rows = await this.#options.store.pendingDeliveries(lane.name, page)
       // The ordering may have changed, or the webhook gone: what was read for a window of before is of no use.
@@ -297,13 +298,15 @@ export class Engine {
         window.filled(rows, this.#options.time.due(), (seq) => lane.inHand.has(seq) || left.has(seq))
     } catch (thrown) {
       this.#options.log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be read')
+      failed = true
       window.failed()
       this.#alarm.set(lane, this.#options.time.due() + READ_AGAIN_MS)
     }
     lane.leftWhileReading.delete(left)
     this.#reads -= 1
     this.#activateFirst(this.#waitingToRead)
-    this.activate(lane)
+    // Looked at now, it would read again at once and for ever: nothing else has its turn before a promise's.
+    if (!failed) this.activate(lane)
     this.pump()
   }
 

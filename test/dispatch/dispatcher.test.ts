@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { ProgrammedWebhook } from '../../src/routing/snapshot.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { createWorkbench, pass, webhook, type BenchOptions, type Workbench } from './harness.ts'
 import { createScriptedSender, type ScriptedSender } from './scripted-sender.ts'
@@ -420,6 +421,34 @@ it('what waits costs nothing: no read, no timer but one, while a hundred dead en
   expect(bench.dispatcher.pending).toBe(2500)
   // One for all lanes, one for the deadline.
   expect(clock.timers).toBeLessThanOrEqual(2)
+})
+
+it('a backlog that cannot be read is asked for every five seconds, and each lane that waits to read has its turn', async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `hook-${index}`)
+  const hooks = (hold?: ProgrammedWebhook['hold']) => names.map((name) => webhook(URL_A, { name, hold }))
+  let reads = 0
+  let failing = true
+  await start({
+    webhooks: hooks({ reason: 'SecretNotFound', message: 'not found' }),
+    between: (store) => ({
+      ...store,
+      async pendingDeliveries(...given) {
+        reads += 1
+        // Were it asked for at once and for ever, this test would not end.
+        if (failing && reads <= 1000) throw new Error('disk I/O error')
+        return store.pendingDeliveries(...given)
+      },
+    }),
+  })
+  await bench.emit(names)
+  bench.snapshots.publish(hooks())
+  await go(4 * SECOND)
+  expect(reads).toBe(names.length)
+  await go(10 * SECOND)
+  expect(reads).toBe(3 * names.length)
+  failing = false
+  await go(5 * SECOND)
+  expect(new Set((await bench.deliveries()).map(({ state }) => state))).toEqual(new Set(['delivered']))
 })
 
 it('stop gives up what is in flight after the grace, and it is tried again with the same number', async () => {

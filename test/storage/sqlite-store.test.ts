@@ -96,6 +96,21 @@ describe('the SQLite store', () => {
       await damaged.close()
     })
 
+    it('damage shows in what is read', async () => {
+      const store = await open()
+      await store.commit(writeSet({ events: [newEvent()] }))
+      await store.close()
+      await destroyTable('attempts')
+      const damaged = await open()
+      await expect(damaged.delivery(1)).rejects.toThrow('nepenthes.db is damaged')
+      expect(await damaged.failed).toBeInstanceOf(UserError)
+      expect(damaged.healthy).toBe(false)
+      await expect(damaged.commit(writeSet({}))).rejects.toThrow('nepenthes.db is damaged')
+      await damaged.close()
+      await destroyTable('statuses')
+      for (let time = 0; time < 2; time += 1) await expect(open()).rejects.toThrow('nepenthes.db is damaged')
+    })
+
     it('the outcome of an attempt is refused for good, and no other write', async () => {
       const store = await open()
       await store.commit(writeSet({ events: [newEvent()] }))

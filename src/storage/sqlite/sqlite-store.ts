@@ -15,7 +15,7 @@ import { createPrivate, lockDirectory } from './lock.ts'
 import { openReader, openWriter, type Synchronous } from './pragmas.ts'
 import { createRecordReader } from './record-reader.ts'
 import { migrate } from './schema.ts'
-import { rowReader, statementCache } from './statements.ts'
+import { judgedReads, rowReader, statementCache } from './statements.ts'
 import { createWrites, type Writes } from './writes.ts'
 
 export interface SqliteStoreOptions {
@@ -85,9 +85,14 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
     log: options.log,
     handOver: (deliveries) => listeners.forEach((listener) => listener(deliveries)),
   })
-  const reader = openReader(file)
-  reader.function('lower_unicode', { deterministic: true }, (text) => String(text).toLowerCase())
-  return createStore({ queue, reader, listeners, clock: options.clock, unlock })
+  try {
+    const reader = openReader(file)
+    reader.function('lower_unicode', { deterministic: true }, (text) => String(text).toLowerCase())
+    return createStore({ queue, file, reader, listeners, clock: options.clock, unlock })
+  } catch (thrown) {
+    queue.fail(toError(thrown))
+    throw thrown
+  }
 }
 
 function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {
@@ -106,14 +111,22 @@ function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): v
 
 interface Parts {
   readonly queue: GroupQueue
+  readonly file: string
   readonly reader: DatabaseSync
   readonly listeners: ((deliveries: readonly PendingDelivery[]) => void)[]
   readonly clock: Clock
   readonly unlock: () => void
 }
 
-function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store {
-  const prepare = statementCache(reader)
+function createStore({ queue, file, reader, listeners, clock, unlock }: Parts): Store {
+  // Whoever comes upon damage first, a reader or the writer: it ends the store.
+  const reads = judgedReads(reader, (thrown) => {
+    if (!isDamaged(thrown)) return thrown
+    const error = new UserError(damageOf(file), { cause: thrown })
+    queue.fail(error)
+    return error
+  })
+  const prepare = statementCache(reads)
   const counters = openCounters(prepare)
   const writes = createWrites({ queue, counters, clock })
   const deliveryReader = createDeliveryReader(prepare)
@@ -125,7 +138,7 @@ function createStore({ queue, reader, listeners, clock, unlock }: Parts): Store 
     unlock()
   }
   return {
-    ...createRecordReader(rowReader(reader)),
+    ...createRecordReader(rowReader(reads)),
     ...deliveryReader,
     allocateId: (table) => counters.nextId(table),
     commit: (write) => writes.commit(write),
