@@ -12,6 +12,7 @@ import { openWriter } from '../../src/storage/sqlite/pragmas.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
+import { needRoomToDrop } from './full.ts'
 import { attemptOf, delivered, newEvent, newStatus, NOON, writeSet } from './samples.ts'
 
 describe('the SQLite store', () => {
@@ -190,6 +191,24 @@ describe('the SQLite store', () => {
       await recording
       expect(store.healthy).toBe(true)
       expect((await store.commit(writeSet({ events: [newEvent({ body })] }))).outcome).toBe('committed')
+      await store.close()
+    })
+
+    it('gives up on dropping old deliveries until it is asked again, and calls itself no worse for it', async () => {
+      const store = await open({ maxPages: 200 })
+      await store.commit(writeSet({ events: [newEvent()] }))
+      await store.recordDispatch({ attempts: [], deliveries: [delivered(1)], endpoints: [] })
+      const before = logged.length
+      const dropping = needRoomToDrop(directory)
+      const bounds = { finishedBefore: NOON + 60_000, maxBytes: Number.MAX_SAFE_INTEGER }
+      const full = expect.stringContaining('full') as string
+      expect(await store.prune(bounds)).toEqual({ deliveries: 0, unavailable: full })
+      expect([store.healthy, logged.length - before]).toEqual([true, 0])
+      dropping.needsNone()
+      expect(await store.prune(bounds)).toEqual({ deliveries: 1 })
+      await fill(store)
+      expect(await store.prune(bounds)).toEqual({ deliveries: 0 })
+      expect(store.healthy, 'dropping nothing needs no room').toBe(false)
       await store.close()
     })
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { errorCode, toError, UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { PendingDelivery, ResourceRecord } from '../records.ts'
-import type { PruneBounds, Store } from '../store.ts'
+import type { PruneBounds, Pruned, Store } from '../store.ts'
 import { createDeliveryReader } from './delivery-reader.ts'
 import { encodeDispatch, encodeResources } from './encode.ts'
 import { openCounters } from './counters.ts'
@@ -178,13 +178,15 @@ async function cancelPending(writes: Writes, beforeSeq: number, { webhook, reaso
   }
 }
 
-async function prune(writes: Writes, bounds: PruneBounds): Promise<number> {
-  let removed = 0
+/** What comes later can drop what this could not: a disk that cannot be written is not waited for. */
+async function prune(writes: Writes, bounds: PruneBounds): Promise<Pruned> {
+  let deliveries = 0
   for (let after = -1, more = 1; more !== 0 && !bounds.signal?.aborted;) {
-    const numbers = await writes.untilWritten(['prune', after, bounds.finishedBefore, bounds.maxBytes])
-    removed += numbers[0] ?? 0
-    after = numbers[1] ?? after
-    more = numbers[2] ?? 0
+    const written = await writes.tryOnce(['prune', after, bounds.finishedBefore, bounds.maxBytes])
+    if (!written.ok) return { deliveries, unavailable: written.error }
+    deliveries += written.value[0] ?? 0
+    after = written.value[1] ?? after
+    more = written.value[2] ?? 0
   }
-  return removed
+  return { deliveries }
 }
