@@ -256,20 +256,36 @@ class DispatcherProgram implements Dispatcher {
   }
 
   async #cancel(lane: Lane): Promise<void> {
-    const { store, clock, log } = this.#options
     lane.cancelling = true
-    try {
-      const reason = 'the webhook was deleted and did not come back within 24 hours'
-      lane.pending -= await store.cancelPending(lane.name, reason, clock.now())
-    } catch (thrown) {
-      log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be cancelled')
-      this.#engine.wakeAt(lane, this.#time.due() + RECORD_GRACE_MS)
-    }
+    const cancelled = await this.#cancelPending(lane)
     lane.cancelling = false
+    // While the disk is full it takes longer than a stop waits.
+    if (this.#state === 'stopped') return
+    if (cancelled === undefined) this.#engine.wakeAt(lane, this.#time.due() + RECORD_GRACE_MS)
+    else this.#cancelled(lane, cancelled)
     lane.window?.clear()
-    if (!lane.webhook && lane.pending === 0) this.#forget(lane)
     this.#engine.activate(lane)
     this.#engine.pump()
+  }
+
+  /** How many there were; undefined if they could not be cancelled. */
+  async #cancelPending(lane: Lane): Promise<number | undefined> {
+    const { store, clock, log } = this.#options
+    try {
+      const reason = 'the webhook was deleted and did not come back within 24 hours'
+      return await store.cancelPending(lane.name, reason, clock.now())
+    } catch (thrown) {
+      log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be cancelled')
+      return undefined
+    }
+  }
+
+  /** What has arrived meanwhile is none of what was cancelled, and has 24 hours of its own. */
+  #cancelled(lane: Lane, count: number): void {
+    lane.pending -= count
+    if (lane.webhook) return
+    if (lane.pending > 0) this.#engine.change(lane, { ...lane.record, parkedAt: this.#time.due() })
+    this.#lookAfterParked(lane)
   }
 
   /** A webhook of the same name that comes later starts afresh. */
