@@ -136,7 +136,8 @@ class DispatcherProgram implements Dispatcher {
     const summaries = await this.#readSummaries()
     this.#state = 'running'
     for (const { webhook } of summaries) if (!records.has(webhook)) records.set(webhook, freshEndpoint(webhook))
-    for (const record of records.values()) this.#lanes.set(record.webhook, createLane(record.webhook, record))
+    const now = this.#time.due()
+    for (const record of records.values()) this.#lanes.set(record.webhook, createLane(record.webhook, record, now))
     for (const { webhook, pending } of summaries) this.#lane(webhook).pending = pending
     this.#unsubscribe = snapshots.subscribe((next) => this.#configured(next))
     this.#configured(snapshots.current)
@@ -209,7 +210,7 @@ class DispatcherProgram implements Dispatcher {
   #lane(name: string): Lane {
     const known = this.#lanes.get(name)
     if (known) return known
-    const lane = createLane(name, freshEndpoint(name))
+    const lane = createLane(name, freshEndpoint(name), this.#time.due())
     this.#lanes.set(name, lane)
     this.#configure(lane, this.#options.snapshots.current)
     return lane
@@ -229,7 +230,7 @@ class DispatcherProgram implements Dispatcher {
   #equip(lane: Lane, webhook: ProgrammedWebhook): void {
     if (webhook === lane.webhook) return
     const now = this.#time.due()
-    const changed = receiverChanged(lane.webhook, webhook)
+    const changed = receiverChanged(lane, webhook)
     const handledBefore = lane.record.handledResumeAt
     equip(lane, webhook, this.#budget)
     const back = lane.record.parkedAt === null ? lane.record : unparked(lane.record, now)

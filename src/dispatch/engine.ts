@@ -9,7 +9,7 @@ import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } f
 import type { DeliveryStore } from '../storage/store.ts'
 import { Alarm } from './alarm.ts'
 import { attemptRequest, expiredUpdate, judgeReply } from './attempt.ts'
-import { attemptStarts, configured, nextAllowance, observe, type Verdict } from './endpoint.ts'
+import { attemptStarts, configured, madeUnder, nextAllowance, observe, type Verdict } from './endpoint.ts'
 import { FlightLimits } from './flight-limits.ts'
 import { concurrency, laneGate, receiverOf, rejudge, whyHeld, type Lane } from './lane.ts'
 import { Recorder, type Outcome } from './recorder.ts'
@@ -259,7 +259,8 @@ export class Engine {
     const before = lane.record
     const observed = observe(before, verdict, random)
     // A 410 to a request of an older generation says nothing about the one in force.
-    lane.record = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
+    const judged = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
+    lane.record = lane.webhook ? madeUnder(judged, lane.webhook.generation) : judged
     const max = lane.webhook?.spec.maxConcurrency ?? 1
     lane.allowance = nextAllowance(Math.min(lane.allowance, max), verdict, lane.record, max)
     if (worthSaving(lane, before, verdict)) {

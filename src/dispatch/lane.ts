@@ -37,7 +37,9 @@ export interface Lane {
   savedSuccessAt: number
 }
 
-export function createLane(name: string, record: EndpointRecord): Lane {
+/** An endpoint that was being spared when the program ended goes on as carefully as it would have. */
+export function createLane(name: string, record: EndpointRecord, now: number): Lane {
+  const atStart = gate(record, now)
   return {
     name,
     record,
@@ -46,7 +48,7 @@ export function createLane(name: string, record: EndpointRecord): Lane {
     window: undefined,
     pending: 0,
     inFlight: 0,
-    allowance: Infinity,
+    allowance: atStart.open && !atStart.single ? Infinity : 1,
     inHand: new Set(),
     leftWhileReading: new Set(),
     draining: false,
@@ -73,9 +75,15 @@ function createWindow(webhook: ProgrammedWebhook, budget: WindowBudget): Window 
   return ordering === 'None' ? new DueWindow(budget) : new LineWindow(budget, ordering)
 }
 
-/** Whether what a webhook is called with, or how, differs: reason enough to look again at an endpoint given up on. */
-export function receiverChanged(before: ProgrammedWebhook | undefined, after: ProgrammedWebhook): boolean {
-  if (!before || before.generation !== after.generation) return before !== undefined
+/**
+ * Whether what a webhook is called with, or how, differs: reason enough to look again at an endpoint given up on. Since a start only
+ * the generation can tell, that of the record: what comes from Secrets is not stored.
+ */
+export function receiverChanged(lane: Lane, after: ProgrammedWebhook): boolean {
+  const { webhook: before, record } = lane
+  const known = before?.generation ?? record.generation ?? after.generation
+  if (known !== after.generation) return true
+  if (!before) return false
   const [old, now] = [before.credentials, after.credentials]
   if (!old || !now) return old !== now
   const same =

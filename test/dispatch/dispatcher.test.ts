@@ -214,6 +214,59 @@ describe('what holds deliveries', () => {
   })
 })
 
+describe('a restart', () => {
+  const asksForADay = { outcome: 'http', statusCode: 503, message: 'HTTP 503', retryAfter: '86400' } as const
+
+  it.each([
+    ['a wait', () => asksForADay],
+    ['an open circuit', () => 500],
+    ['a refused address', () => 'blocked' as const],
+  ])('with another spec lifts %s, as another spec does without one', async (_, behave) => {
+    await start()
+    sender.behave = behave
+    for (let index = 0; index < 12; index += 1) await bench.emit(['billing'])
+    await go(10 * MINUTE)
+    const sent = sender.requests.length
+    sender.behave = () => 204
+    bench.snapshots.publish([], false)
+    await bench.restart()
+    bench.snapshots.publish([webhook('https://b.example/', { generation: 2 })])
+    await go(0)
+    expect(sender.requests.length).toBeGreaterThan(sent)
+    expect(sender.requests.at(-1)?.url).toBe('https://b.example/')
+  })
+
+  it('with the same spec lifts nothing', async () => {
+    await start()
+    sender.behave = () => asksForADay
+    await bench.emit(['billing'])
+    await go(SECOND)
+    bench.snapshots.publish([], false)
+    await bench.restart()
+    bench.snapshots.publish([webhook('https://b.example/')])
+    await bench.emit(['billing'])
+    await go(23 * HOUR)
+    expect(sender.requests).toHaveLength(1)
+  })
+
+  it.each([
+    ['a circuit that is open', () => 500],
+    ['an address that is refused', () => 'blocked' as const],
+    ['an endpoint that asks for less', () => ({ ...asksForADay, retryAfter: '20' })],
+  ])('goes on as carefully with %s as before it', async (_, behave) => {
+    await start()
+    sender.behave = behave
+    for (let index = 0; index < 40; index += 1) await bench.emit(['billing'])
+    await go(SECOND)
+    await bench.restart()
+    sender.requests.length = 0
+    sender.behave = () => (sender.requests.length === 1 ? 204 : 'hang')
+    while (sender.requests.length === 0) await go(SECOND)
+    await go(SECOND)
+    expect(sender.requests.length).toBeLessThanOrEqual(3)
+  })
+})
+
 describe('a webhook that disappears', () => {
   it('parks what pends for 24 hours; the same name resumes it', async () => {
     await start()
