@@ -407,6 +407,41 @@ describe('a step of the wall clock', () => {
     expect(await states()).toEqual(['cancelled'])
   })
 
+  it.each([
+    ['what was tried', [webhook(URL_A)], () => undefined],
+    ['what was held', [webhook(URL_A, { spec: { enabled: false } })], () => undefined],
+    ['what was held, a restart between', [webhook(URL_A, { spec: { enabled: false } })], () => bench.restart()],
+  ])('forwards that is taken back delays nothing: %s', async (_, webhooks, between) => {
+    await start({ webhooks })
+    sender.behave = () => 500
+    clock.step(10 * HOUR)
+    await bench.emit(['billing'])
+    await go(SECOND)
+    clock.step(-10 * HOUR)
+    await between()
+    sender.behave = () => 204
+    bench.snapshots.publish([webhook(URL_A)])
+    await go(10 * SECOND)
+    expect(await states()).toEqual(['delivered'])
+  })
+
+  it('forwards that is taken back holds back no word of how deliveries fare', async () => {
+    await start()
+    const said = () => bench.dispatcher.health('billing')?.delivering.status
+    await bench.emit(['billing'])
+    await go(SECOND)
+    clock.step(20 * HOUR)
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(10 * SECOND)
+    expect(said()).toBe('False')
+    clock.step(-20 * HOUR)
+    sender.behave = () => 204
+    await bench.emit(['billing'])
+    await go(2 * MINUTE)
+    expect(said()).toBe('True')
+  })
+
   it('backwards delays no retry', async () => {
     await start()
     sender.behave = () => 500

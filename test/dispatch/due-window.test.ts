@@ -10,7 +10,7 @@ it.each([
   ['does not when it only has to wait', NOON + 1000, PAGE],
 ])('a window %s', (_, nextAttemptAt, limit) => {
   const window = new DueWindow(new WindowBudget())
-  const rows = Array.from({ length: PAGE }, (_row, index) => pendingOf(index + 1, { nextAttemptAt }))
+  const rows = Array.from({ length: PAGE }, (_row, index) => pendingOf(index + 1, { attempts: 1, nextAttemptAt }))
   expect(window.page(NOON)?.limit).toBe(PAGE)
   window.filled(rows, NOON, () => true)
   expect(window.page(nextAttemptAt)?.limit).toBe(limit)
