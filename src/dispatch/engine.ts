@@ -10,7 +10,7 @@ import type { DeliveryStore } from '../storage/store.ts'
 import { Alarm } from './alarm.ts'
 import { attemptRequest, expiredUpdate, judgeReply } from './attempt.ts'
 import { attemptStarts, configured, madeUnder, nextAllowance, observe, type Verdict } from './endpoint.ts'
-import { FlightLimits } from './flight-limits.ts'
+import { FlightLimits, isSuspect } from './flight-limits.ts'
 import { concurrency, laneGate, receiverOf, rejudge, whyHeld, type Lane } from './lane.ts'
 import { Recorder, type Outcome } from './recorder.ts'
 import { DEADLINE_MS } from './schedule.ts'
@@ -47,7 +47,7 @@ export class Engine {
   readonly #active = new Set<Lane>()
   /** Lanes that wait for one of the `READS_MAX`. */
   readonly #waitingToRead = new Set<Lane>()
-  /** Lanes of failing endpoints, with nothing in flight, that wait for one of the places such lanes have together. */
+  /** Lanes of endpoints that hang, with nothing in flight, that wait for one of the places such lanes have together. */
   readonly #waitingForPlace = new Set<Lane>()
   readonly #limits = new FlightLimits()
   readonly #recorder: Recorder
@@ -250,6 +250,7 @@ export class Engine {
     const times = { startedAt, now: clock.now(), due: time.due() }
     const { attempt, update, verdict } = judgeReply(delivery, webhook, reply, times, random)
     this.#recorder.add({ lane, delivery, update, attempt })
+    lane.suspect = isSuspect(reply)
     this.#observe(lane, verdict)
     this.activate(lane)
   }

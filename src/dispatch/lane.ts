@@ -23,6 +23,8 @@ export interface Lane {
   inFlight: number
   /** Requests that may be in flight, within the webhook's concurrency: falls when the receiver asks, doubles with success. */
   allowance: number
+  /** Likely to hold its places for long; see flight-limits.ts. */
+  suspect: boolean
   /** Deliveries in flight or with an outcome that is not durable yet, by seq. */
   readonly inHand: Set<number>
   /** For each page being read: what left `inHand` since; the page may not know yet. */
@@ -49,6 +51,8 @@ export function createLane(name: string, record: EndpointRecord, now: number): L
     pending: 0,
     inFlight: 0,
     allowance: atStart.open && !atStart.single ? Infinity : 1,
+    // How long its last failure took is not stored: its first attempt tells.
+    suspect: record.consecutiveFailures > 0,
     inHand: new Set(),
     leftWhileReading: new Set(),
     draining: false,

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ProgrammedWebhook } from '../../src/routing/snapshot.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { createWorkbench, pass, webhook, type BenchOptions, type Workbench } from './harness.ts'
@@ -482,6 +482,47 @@ describe('isolation', () => {
     for (let index = 0; index < 5; index += 1) await bench.emit(['billing'])
     await go(0)
     expect(new Set(await states())).toEqual(new Set(['delivered']))
+  })
+})
+
+describe('of three hundred endpoints that hang', () => {
+  const names = Array.from({ length: 300 }, (_, index) => `dead-${index}`)
+  const late = { outcome: 'timeout', statusCode: null, message: 'late', durationMs: 15_000 } as const
+
+  /** All have timed out once, and their next requests hang. */
+  beforeEach(async () => {
+    await start({ webhooks: [webhook(URL_A), ...names.map((name) => webhook('https://dead.example/', { name }))] })
+    sender.behave = (request) => (request.url.includes('dead') ? late : 204)
+    await bench.emit(names)
+    await go(0)
+    sender.behave = (request) => (request.url.includes('dead') ? 'hang' : 204)
+    for (let index = 0; index < 3; index += 1) await bench.emit(names)
+    await go(0)
+  })
+
+  it('no more hold a place than half of the places', () => expect(sender.hanging).toBe(256))
+
+  it.each([
+    ['fails at once', { outcome: 'http', statusCode: 500, message: 'HTTP 500', durationMs: 20 } as const],
+    ['is slow but answers', { outcome: 'success', statusCode: 200, durationMs: 3_000 } as const],
+  ])('one that %s has not to wait for their places', async (_, reply) => {
+    sender.behave = () => reply
+    await bench.emit(['billing'])
+    await go(0)
+    sender.behave = () => 204
+    await bench.emit(['billing'])
+    await go(0)
+    expect((await states()).at(-1)).toBe('delivered')
+  })
+
+  it('one that hangs like them has', async () => {
+    sender.behave = () => late
+    await bench.emit(['billing'])
+    await go(0)
+    sender.behave = () => 'hang'
+    await bench.emit(['billing'])
+    await go(0)
+    expect(sender.hanging).toBe(256)
   })
 })
 
