@@ -14,7 +14,7 @@ import { Expiry } from './expiry.ts'
 import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts'
 import { laneHealth } from './health.ts'
 import { createLane, equip, receiverChanged, type Lane } from './lane.ts'
-import { createLookUps, systemResolve } from './look-ups.ts'
+import { createLookUps, systemResolve, type LookUps } from './look-ups.ts'
 import { DAY_MS } from './schedule.ts'
 import { createSender, type Sender } from './send.ts'
 import { createSteadyTime, type SteadyTime } from './steady-time.ts'
@@ -69,13 +69,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return new DispatcherProgram(options)
 }
 
-function guardOf({ allowAddresses, ownListeners, clock, resolve = systemResolve }: DispatcherOptions): Guard {
+function guardOf({ allowAddresses, ownListeners }: DispatcherOptions, resolve: Resolve): Guard {
   const allow = allowAddresses.map((text) => {
     const network = parseNetwork(text)
     assert(network, 'allowed addresses are CIDR networks')
     return network
   })
-  return createGuard({ allow, ownListeners, resolve: createLookUps(resolve, clock) })
+  return createGuard({ allow, ownListeners, resolve })
 }
 
 class DispatcherProgram implements Dispatcher {
@@ -83,6 +83,7 @@ class DispatcherProgram implements Dispatcher {
   readonly #time: SteadyTime
   readonly #lanes = new Map<string, Lane>()
   readonly #budget = new WindowBudget()
+  readonly #lookUps: LookUps
   readonly #sender: Sender
   readonly #engine: Engine
   readonly #expiry: Expiry
@@ -96,7 +97,8 @@ class DispatcherProgram implements Dispatcher {
     const { store, clock, log } = options
     this.#options = options
     this.#time = createSteadyTime(clock)
-    this.#sender = options.sender ?? createSender(guardOf(options), clock)
+    this.#lookUps = createLookUps(options.resolve ?? systemResolve, clock)
+    this.#sender = options.sender ?? createSender(guardOf(options, this.#lookUps.resolve), clock)
     this.#engine = new Engine({
       ...options,
       time: this.#time,
@@ -156,6 +158,7 @@ class DispatcherProgram implements Dispatcher {
     this.#expiry.stop()
     this.#engine.halt()
     await this.#atMost(this.#engine.landed(), graceMs)
+    this.#lookUps.close()
     await this.#sender.close()
     await this.#engine.landed()
     await this.#atMost(this.#engine.settled(), RECORD_GRACE_MS)
