@@ -99,12 +99,18 @@ export class ConnectionPool {
     }
     socket.once('error', (error) => once(error, null))
     socket.once(secure ? 'secureConnect' : 'connect', () => {
-      const peerRefused = this.#guard.refuse(socket.remoteAddress ?? '', port)
-      if (!peerRefused) return once(null, socket)
-      once(peerRefused, null)
+      const failure = this.#judgePeer(socket.remoteAddress, port)
+      if (!failure) return once(null, socket)
+      once(failure, null)
       socket.destroy()
     })
     return socket
+  }
+
+  /** Without an address there is nothing to judge: the peer has reset the connection before we came to look. */
+  #judgePeer(address: string | undefined, port: number): Error | undefined {
+    if (address !== undefined) return this.#guard.refuse(address, port)
+    return Object.assign(new Error('the connection was reset'), { code: 'ECONNRESET' })
   }
 
   #dialTls(target: { host: string; port: number }): tls.TLSSocket {

@@ -14,7 +14,7 @@ import { Expiry } from './expiry.ts'
 import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts'
 import { laneHealth } from './health.ts'
 import { createLane, equip, receiverChanged, type Lane } from './lane.ts'
-import { createLookUps, systemResolve } from './look-ups.ts'
+import { createLookUps, systemResolve, type LookUps } from './look-ups.ts'
 import { DAY_MS } from './schedule.ts'
 import { createSender, type Sender } from './send.ts'
 import { createSteadyTime, type SteadyTime } from './steady-time.ts'
@@ -69,13 +69,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return new DispatcherProgram(options)
 }
 
-function guardOf({ allowAddresses, ownListeners, clock, resolve = systemResolve }: DispatcherOptions): Guard {
+function guardOf({ allowAddresses, ownListeners }: DispatcherOptions, resolve: Resolve): Guard {
   const allow = allowAddresses.map((text) => {
     const network = parseNetwork(text)
     assert(network, 'allowed addresses are CIDR networks')
     return network
   })
-  return createGuard({ allow, ownListeners, resolve: createLookUps(resolve, clock) })
+  return createGuard({ allow, ownListeners, resolve })
 }
 
 class DispatcherProgram implements Dispatcher {
@@ -83,6 +83,7 @@ class DispatcherProgram implements Dispatcher {
   readonly #time: SteadyTime
   readonly #lanes = new Map<string, Lane>()
   readonly #budget = new WindowBudget()
+  readonly #lookUps: LookUps
   readonly #sender: Sender
   readonly #engine: Engine
   readonly #expiry: Expiry
@@ -96,7 +97,8 @@ class DispatcherProgram implements Dispatcher {
     const { store, clock, log } = options
     this.#options = options
     this.#time = createSteadyTime(clock)
-    this.#sender = options.sender ?? createSender(guardOf(options), clock)
+    this.#lookUps = createLookUps(options.resolve ?? systemResolve, clock)
+    this.#sender = options.sender ?? createSender(guardOf(options, this.#lookUps.resolve), clock)
     this.#engine = new Engine({
       ...options,
       time: this.#time,
@@ -136,7 +138,8 @@ class DispatcherProgram implements Dispatcher {
     const summaries = await this.#readSummaries()
     this.#state = 'running'
     for (const { webhook } of summaries) if (!records.has(webhook)) records.set(webhook, freshEndpoint(webhook))
-    for (const record of records.values()) this.#lanes.set(record.webhook, createLane(record.webhook, record))
+    const now = this.#time.due()
+    for (const record of records.values()) this.#lanes.set(record.webhook, createLane(record.webhook, record, now))
     for (const { webhook, pending } of summaries) this.#lane(webhook).pending = pending
     this.#unsubscribe = snapshots.subscribe((next) => this.#configured(next))
     this.#configured(snapshots.current)
@@ -155,6 +158,7 @@ class DispatcherProgram implements Dispatcher {
     this.#expiry.stop()
     this.#engine.halt()
     await this.#atMost(this.#engine.landed(), graceMs)
+    this.#lookUps.close()
     await this.#sender.close()
     await this.#engine.landed()
     await this.#atMost(this.#engine.settled(), RECORD_GRACE_MS)
@@ -209,7 +213,7 @@ class DispatcherProgram implements Dispatcher {
   #lane(name: string): Lane {
     const known = this.#lanes.get(name)
     if (known) return known
-    const lane = createLane(name, freshEndpoint(name))
+    const lane = createLane(name, freshEndpoint(name), this.#time.due())
     this.#lanes.set(name, lane)
     this.#configure(lane, this.#options.snapshots.current)
     return lane
@@ -229,7 +233,7 @@ class DispatcherProgram implements Dispatcher {
   #equip(lane: Lane, webhook: ProgrammedWebhook): void {
     if (webhook === lane.webhook) return
     const now = this.#time.due()
-    const changed = receiverChanged(lane.webhook, webhook)
+    const changed = receiverChanged(lane, webhook)
     const handledBefore = lane.record.handledResumeAt
     equip(lane, webhook, this.#budget)
     const back = lane.record.parkedAt === null ? lane.record : unparked(lane.record, now)
@@ -256,20 +260,36 @@ class DispatcherProgram implements Dispatcher {
   }
 
   async #cancel(lane: Lane): Promise<void> {
-    const { store, clock, log } = this.#options
     lane.cancelling = true
-    try {
-      const reason = 'the webhook was deleted and did not come back within 24 hours'
-      lane.pending -= await store.cancelPending(lane.name, reason, clock.now())
-    } catch (thrown) {
-      log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be cancelled')
-      this.#engine.wakeAt(lane, this.#time.due() + RECORD_GRACE_MS)
-    }
+    const cancelled = await this.#cancelPending(lane)
     lane.cancelling = false
+    // While the disk is full it takes longer than a stop waits.
+    if (this.#state === 'stopped') return
+    if (cancelled === undefined) this.#engine.wakeAt(lane, this.#time.due() + RECORD_GRACE_MS)
+    else this.#cancelled(lane, cancelled)
     lane.window?.clear()
-    if (!lane.webhook && lane.pending === 0) this.#forget(lane)
     this.#engine.activate(lane)
     this.#engine.pump()
+  }
+
+  /** How many there were; undefined if they could not be cancelled. */
+  async #cancelPending(lane: Lane): Promise<number | undefined> {
+    const { store, clock, log } = this.#options
+    try {
+      const reason = 'the webhook was deleted and did not come back within 24 hours'
+      return await store.cancelPending(lane.name, reason, clock.now())
+    } catch (thrown) {
+      log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be cancelled')
+      return undefined
+    }
+  }
+
+  /** What has arrived meanwhile is none of what was cancelled, and has 24 hours of its own. */
+  #cancelled(lane: Lane, count: number): void {
+    lane.pending -= count
+    if (lane.webhook) return
+    if (lane.pending > 0) this.#engine.change(lane, { ...lane.record, parkedAt: this.#time.due() })
+    this.#lookAfterParked(lane)
   }
 
   /** A webhook of the same name that comes later starts afresh. */

@@ -76,7 +76,7 @@ export class DueWindow implements Window {
     this.#behind = arrived || (soon.length === rows.length && rows.length === limit)
     this.#due = Math.min(due, rows.find((row) => !isDue(row, now))?.nextAttemptAt ?? Infinity)
     // A page of nothing but deliveries in hand helps nobody: look further next time.
-    const useless = fresh.length === 0 && rows.length === limit
+    const useless = fresh.length === 0 && soon.length === limit
     this.#further = useless ? limit * 2 : undefined
   }
 
@@ -111,7 +111,11 @@ export class DueWindow implements Window {
   }
 }
 
-/** Due now, or at a time so far away that the clock must have been wrong when it was written. */
+/**
+ * Due now, or at a time so far away that the clock must have been wrong when it was written. What was never tried is due since its
+ * event, whatever time a clock that was ahead gave to that.
+ */
 export function isDue(delivery: PendingDelivery, now: number): boolean {
-  return delivery.nextAttemptAt <= now || delivery.nextAttemptAt > now + WAIT_MAX_MS
+  const { attempts, nextAttemptAt } = delivery
+  return attempts === 0 || nextAttemptAt <= now || nextAttemptAt > now + WAIT_MAX_MS
 }

@@ -174,7 +174,12 @@ export function configured(
   const gone = record.gone && record.gone.generation === webhook.generation && !asked ? record.gone : null
   const handledResumeAt = resumed ? webhook.resumeAt : record.handledResumeAt
   const same = lifted === record && gone === record.gone && handledResumeAt === record.handledResumeAt
-  return same ? record : { ...lifted, gone, handledResumeAt }
+  return same ? record : { ...lifted, gone, handledResumeAt, generation: webhook.generation }
+}
+
+/** Remembers for a restart what the record was made under: see `receiverChanged`. */
+export function madeUnder(record: EndpointRecord, generation: number): EndpointRecord {
+  return record.generation === generation ? record : { ...record, generation }
 }
 
 function lookAgain(record: EndpointRecord, now: number): EndpointRecord {

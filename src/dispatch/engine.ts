@@ -9,8 +9,8 @@ import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } f
 import type { DeliveryStore } from '../storage/store.ts'
 import { Alarm } from './alarm.ts'
 import { attemptRequest, expiredUpdate, judgeReply } from './attempt.ts'
-import { attemptStarts, configured, nextAllowance, observe, type Verdict } from './endpoint.ts'
-import { FlightLimits } from './flight-limits.ts'
+import { attemptStarts, configured, madeUnder, nextAllowance, observe, type Verdict } from './endpoint.ts'
+import { FlightLimits, isSuspect } from './flight-limits.ts'
 import { concurrency, laneGate, receiverOf, rejudge, whyHeld, type Lane } from './lane.ts'
 import { Recorder, type Outcome } from './recorder.ts'
 import { DEADLINE_MS } from './schedule.ts'
@@ -47,7 +47,7 @@ export class Engine {
   readonly #active = new Set<Lane>()
   /** Lanes that wait for one of the `READS_MAX`. */
   readonly #waitingToRead = new Set<Lane>()
-  /** Lanes of failing endpoints, with nothing in flight, that wait for one of the places such lanes have together. */
+  /** Lanes of endpoints that hang, with nothing in flight, that wait for one of the places such lanes have together. */
   readonly #waitingForPlace = new Set<Lane>()
   readonly #limits = new FlightLimits()
   readonly #recorder: Recorder
@@ -250,6 +250,7 @@ export class Engine {
     const times = { startedAt, now: clock.now(), due: time.due() }
     const { attempt, update, verdict } = judgeReply(delivery, webhook, reply, times, random)
     this.#recorder.add({ lane, delivery, update, attempt })
+    lane.suspect = isSuspect(reply)
     this.#observe(lane, verdict)
     this.activate(lane)
   }
@@ -259,7 +260,8 @@ export class Engine {
     const before = lane.record
     const observed = observe(before, verdict, random)
     // A 410 to a request of an older generation says nothing about the one in force.
-    lane.record = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
+    const judged = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
+    lane.record = lane.webhook ? madeUnder(judged, lane.webhook.generation) : judged
     const max = lane.webhook?.spec.maxConcurrency ?? 1
     lane.allowance = nextAllowance(Math.min(lane.allowance, max), verdict, lane.record, max)
     if (worthSaving(lane, before, verdict)) {
@@ -290,6 +292,7 @@ export class Engine {
     const left = new Set<number>()
     lane.leftWhileReading.add(left)
     this.#reads += 1
+    let failed = false
     try {
       const rows = await this.#options.store.pendingDeliveries(lane.name, page)
       // The ordering may have changed, or the webhook gone: what was read for a window of before is of no use.
@@ -297,13 +300,15 @@ export class Engine {
         window.filled(rows, this.#options.time.due(), (seq) => lane.inHand.has(seq) || left.has(seq))
     } catch (thrown) {
       this.#options.log.error({ err: toError(thrown), webhook: lane.name }, 'pending deliveries could not be read')
+      failed = true
       window.failed()
       this.#alarm.set(lane, this.#options.time.due() + READ_AGAIN_MS)
     }
     lane.leftWhileReading.delete(left)
     this.#reads -= 1
     this.#activateFirst(this.#waitingToRead)
-    this.activate(lane)
+    // Looked at now, it would read again at once and for ever: nothing else has its turn before a promise's.
+    if (!failed) this.activate(lane)
     this.pump()
   }
 

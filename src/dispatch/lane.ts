@@ -23,6 +23,8 @@ export interface Lane {
   inFlight: number
   /** Requests that may be in flight, within the webhook's concurrency: falls when the receiver asks, doubles with success. */
   allowance: number
+  /** Likely to hold its places for long; see flight-limits.ts. */
+  suspect: boolean
   /** Deliveries in flight or with an outcome that is not durable yet, by seq. */
   readonly inHand: Set<number>
   /** For each page being read: what left `inHand` since; the page may not know yet. */
@@ -37,7 +39,9 @@ export interface Lane {
   savedSuccessAt: number
 }
 
-export function createLane(name: string, record: EndpointRecord): Lane {
+/** An endpoint that was being spared when the program ended goes on as carefully as it would have. */
+export function createLane(name: string, record: EndpointRecord, now: number): Lane {
+  const atStart = gate(record, now)
   return {
     name,
     record,
@@ -46,7 +50,9 @@ export function createLane(name: string, record: EndpointRecord): Lane {
     window: undefined,
     pending: 0,
     inFlight: 0,
-    allowance: Infinity,
+    allowance: atStart.open && !atStart.single ? Infinity : 1,
+    // How long its last failure took is not stored: its first attempt tells.
+    suspect: record.consecutiveFailures > 0,
     inHand: new Set(),
     leftWhileReading: new Set(),
     draining: false,
@@ -73,9 +79,15 @@ function createWindow(webhook: ProgrammedWebhook, budget: WindowBudget): Window 
   return ordering === 'None' ? new DueWindow(budget) : new LineWindow(budget, ordering)
 }
 
-/** Whether what a webhook is called with, or how, differs: reason enough to look again at an endpoint given up on. */
-export function receiverChanged(before: ProgrammedWebhook | undefined, after: ProgrammedWebhook): boolean {
-  if (!before || before.generation !== after.generation) return before !== undefined
+/**
+ * Whether what a webhook is called with, or how, differs: reason enough to look again at an endpoint given up on. Since a start only
+ * the generation can tell, that of the record: what comes from Secrets is not stored.
+ */
+export function receiverChanged(lane: Lane, after: ProgrammedWebhook): boolean {
+  const { webhook: before, record } = lane
+  const known = before?.generation ?? record.generation ?? after.generation
+  if (known !== after.generation) return true
+  if (!before) return false
   const [old, now] = [before.credentials, after.credentials]
   if (!old || !now) return old !== now
   const same =

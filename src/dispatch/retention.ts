@@ -60,8 +60,10 @@ export class Retention {
     const startedAt = clock.elapsed()
     const finishedBefore = this.#time.deadline() - maxAgeDays * DAY_MS
     try {
-      const deliveries = await store.prune({ finishedBefore, maxBytes, signal: this.#stopping.signal })
+      const pruned = await store.prune({ finishedBefore, maxBytes, signal: this.#stopping.signal })
+      const { deliveries, unavailable: reason } = pruned
       if (deliveries > 0) log.debug({ deliveries }, 'old deliveries were dropped from the log')
+      if (reason !== undefined) log.warn({ reason }, 'old deliveries could not be dropped from the log, for now')
     } catch (thrown) {
       log.error({ err: toError(thrown) }, 'old deliveries could not be dropped from the log')
     }

@@ -41,13 +41,16 @@ export function retryWaitMs(attempt: number, random: Random): number {
   return jittered(RETRY_WAITS_MS[index] ?? DAY_MS, random)
 }
 
-/** `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as a wait from `now`, clamped to 1 s .. 24 h; undefined if it is neither. */
+/**
+ * `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as a wait from `now`, clamped to 1 s .. 24 h; undefined if it is
+ * neither. The asctime form of a date, which ends with its year, names no zone and is UTC (§5.6.7).
+ */
 export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
   const text = value?.trim() ?? ''
   if (/^\d{1,10}$/.test(text)) return clampRetryAfter(Number(text) * SECOND)
   // Dates start with the day's name; Date.parse alone would take "-5" or "12 monkeys" for a year.
   if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined
-  const date = Date.parse(text)
+  const date = Date.parse(/ \d{4}$/.test(text) ? `${text} GMT` : text)
   return Number.isNaN(date) ? undefined : clampRetryAfter(date - now)
 }
 
@@ -89,12 +92,12 @@ export type NextStep =
  */
 export function afterFailure(failed: FailedAttempt, random: Random): NextStep {
   const { attempt, meaning, ordering, now } = failed
+  // Gone is a word about the endpoint, not about the delivery: it ends none, and once it is resumed there is nothing to wait for.
+  if (meaning === 'gone') return { state: 'pending', nextAttemptAt: now }
   const inLine = ordering !== 'None'
   if (inLine && meaning === 'refused') return { state: 'dead', why: 'refused, and its line must not wait' }
   const attemptsMax = inLine ? Math.min(failed.maxAttempts, LINE_ATTEMPTS_MAX) : failed.maxAttempts
   if (attempt >= attemptsMax) return { state: 'dead', why: `given up after ${attempt} attempts` }
-  // Gone is a word about the endpoint, not about the delivery: once it is resumed there is nothing to wait for.
-  if (meaning === 'gone') return { state: 'pending', nextAttemptAt: now }
   const wait = Math.max(retryWaitMs(attempt, random), failed.retryAfterMs ?? 0)
   return { state: 'pending', nextAttemptAt: Math.round(now + wait) }
 }

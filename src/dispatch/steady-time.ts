@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 
 /** Wall-clock time for comparing with stored times, made safe against steps of the clock. */
 export interface SteadyTime {
-  /** For "is it due": a step of the clock, either way, makes nothing wait longer than it should. */
+  /** For "is it due": a step of the clock, either way, makes nothing wait longer than it should. Never runs backwards. */
   due(): number
   /** For "is it too late": a step of the clock, either way, makes nothing expire earlier than it should. */
   deadline(): number
@@ -11,13 +11,15 @@ export interface SteadyTime {
 const STEP_MS = 60_000
 
 /**
- * Follows the wall clock by a clock that never steps. Where the two part by more than 60 s, somebody set the clock (or the machine
- * slept): `due` then goes by the later of the two and `deadline` by the earlier, so that a step forwards grants every deadline the
- * length of the step, and a step backwards delays no retry. The memory of a step lasts as long as the process.
+ * Follows the wall clock by a clock that never steps. `due` goes by the furthest the wall clock has ever been ahead of that one: a
+ * step backwards delays no retry, and neither does one that takes a step forwards back, whatever was scheduled between the two.
+ * For `deadline`, where the two part by more than 60 s, somebody set the clock (or the machine slept): it then goes by the earlier,
+ * so that a step forwards grants every deadline the length of the step. The memory of a step lasts as long as the process.
  */
 export function createSteadyTime(clock: Clock): SteadyTime {
   let wallStart = clock.now()
   let elapsedStart = clock.elapsed()
+  let furthest = wallStart - elapsedStart
 
   function steady(wall: number): number {
     const elapsed = clock.elapsed()
@@ -33,7 +35,11 @@ export function createSteadyTime(clock: Clock): SteadyTime {
   return {
     due() {
       const wall = clock.now()
-      return Math.max(wall, steady(wall))
+      const elapsed = clock.elapsed()
+      furthest = Math.max(furthest, wall - elapsed)
+      // Whoever asks only now and then what is too late must not take a sum of small corrections for a step.
+      steady(wall)
+      return Math.round(furthest + elapsed)
     },
     deadline() {
       const wall = clock.now()

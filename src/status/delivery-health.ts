@@ -41,7 +41,9 @@ export function judgeDelivering(
   if (!previous) return { ...finding, flippedAt: null }
   if (previous.status === finding.status && previous.reason === finding.reason) return previous
   if (!isFlip(previous, finding)) return { ...finding, flippedAt: previous.flippedAt }
-  if (now < (previous.flippedAt ?? -Infinity) + FLIP_INTERVAL_MS) return previous
+  // A flip in the future happened under a clock that was ahead: long ago, for all that is known.
+  const flippedAgo = now - (previous.flippedAt ?? -Infinity)
+  if (flippedAgo >= 0 && flippedAgo < FLIP_INTERVAL_MS) return previous
   return { ...finding, flippedAt: now }
 }
 

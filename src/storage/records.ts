@@ -95,6 +95,8 @@ export interface EndpointRecord {
   readonly notBefore: number | null
   /** Last value of the resume annotation acted on. */
   readonly handledResumeAt: string | null
+  /** The generation in force when it was last written for an attempt or a change; absent: not known. */
+  readonly generation?: number
   /** Set while the webhook is deleted and its pending deliveries are parked. */
   readonly parkedAt: number | null
 }

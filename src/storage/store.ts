@@ -193,6 +193,13 @@ export interface PruneBounds {
   readonly signal?: AbortSignal
 }
 
+export interface Pruned {
+  /** How many went. */
+  readonly deliveries: number
+  /** Why it ended early: the store could not be written. */
+  readonly unavailable?: string
+}
+
 /** What the dispatcher and the admin listener ask of the store. */
 export interface DeliveryStore {
   /** Called once, before any commit: new deliveries are handed over in memory as soon as they are durable, in order of `seq`. */
@@ -225,9 +232,9 @@ export interface DeliveryStore {
   /**
    * Drops the oldest events with their deliveries and attempts, in bounded pieces: those whose deliveries all ended before
    * `finishedBefore`, and, while the store holds more than `maxBytes`, those whose deliveries have ended at all. An event with a
-   * pending delivery stays. Ends early when `signal` aborts. How many deliveries went.
+   * pending delivery stays. Ends early when `signal` aborts or the store cannot write just now.
    */
-  prune(bounds: PruneBounds): Promise<number>
+  prune(bounds: PruneBounds): Promise<Pruned>
 }
 
 /** What the reconciler remembers. */

@@ -67,6 +67,11 @@ describe('Delivering', () => {
     expect(flipDue(bad, true, failing(2, 5000))).toBeUndefined()
   })
 
+  it('is not kept from a flip by one that a clock which was ahead dated in the future', () => {
+    const bad = judgeDelivering(good, true, failing(2, 5000), 90_000_000)
+    expect(judgeDelivering(bad, true, fine, 200_000)).toMatchObject({ status: 'True', flippedAt: 200_000 })
+  })
+
   it('keeps its message while it says the same, whatever fails', () => {
     const bad = judgeDelivering(good, true, failing(2, 5000), 200_000)
     const later = { ...failing(3, 9000), lastFailure: 'the connection was refused' }

@@ -129,8 +129,11 @@ export interface Workbench {
   log(seq: number): Promise<(PendingDelivery & { log: readonly { outcome: string; message: string }[] }) | undefined>
   /** Stops the dispatcher and the store and starts both anew on the same files; after a crash there is nothing left to stop. */
   restart(): Promise<void>
-  /** The process dies over the write after so many: it and all that follows never happens. */
-  crashAfter(writes: number): void
+  /**
+   * The process dies over the write after so many: it and all that follows never happens, or, with `durable`, the write does, but
+   * the process dies before it learns of it.
+   */
+  crashAfter(writes: number, durable?: boolean): void
   readonly crashed: boolean
   close(): Promise<void>
 }
@@ -139,6 +142,7 @@ export interface Workbench {
 interface Life {
   crashed: boolean
   writesLeft: number
+  lastIsDurable: boolean
 }
 
 /** What a process has of the world: nothing of it works once it is dead. */
@@ -166,13 +170,19 @@ function mortal(life: Life, clock: Clock, snapshots: SnapshotReader, sender: Sen
 }
 
 function dyingStore(store: DeliveryStore, life: Life): DeliveryStore {
+  const write = async <T>(work: () => Promise<T>): Promise<T> => {
+    const last = (life.writesLeft -= 1) < 0
+    life.crashed ||= last && !life.lastIsDurable
+    if (life.crashed) throw new Error('crashed')
+    const written = await work()
+    life.crashed ||= last
+    if (life.crashed) throw new Error('crashed')
+    return written
+  }
   return {
     ...store,
-    async recordDispatch(write) {
-      life.crashed ||= (life.writesLeft -= 1) < 0
-      if (life.crashed) throw new Error('crashed')
-      await store.recordDispatch(write)
-    },
+    recordDispatch: (given) => write(() => store.recordDispatch(given)),
+    cancelPending: (...given) => write(() => store.cancelPending(...given)),
   }
 }
 
@@ -187,7 +197,7 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
   let events = 0
   let recorded = 0
   const open = async () => {
-    const life: Life = { crashed: false, writesLeft: Infinity }
+    const life: Life = { crashed: false, writesLeft: Infinity, lastIsDurable: false }
     const store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
     const dispatcher = createDispatcher({
       store: dyingStore(given.between?.(store) ?? store, life),
@@ -244,7 +254,10 @@ export async function createWorkbench(given: BenchOptions = {}): Promise<Workben
       await stop()
       parts = await open()
     },
-    crashAfter: (writes) => void (parts.life.writesLeft = writes),
+    crashAfter(writes, durable = false) {
+      parts.life.writesLeft = writes
+      parts.life.lastIsDurable = durable
+    },
     get crashed() {
       return parts.life.crashed
     },

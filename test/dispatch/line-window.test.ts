@@ -1,18 +1,11 @@
 import { expect, it } from 'vitest'
 import { LineWindow } from '../../src/dispatch/line-window.ts'
 import { WindowBudget } from '../../src/dispatch/window.ts'
-import { newEvent, NOON } from '../storage/samples.ts'
-import type { PendingDelivery } from '../../src/storage/records.ts'
-
-function delivery(seq: number): PendingDelivery {
-  const { id: eventId, name: eventName, projectId, occurredAt, body } = newEvent({ id: `evt_${seq}` })
-  const rest = { webhook: 'billing', state: 'pending', attempts: 0, lastFailure: '', finishedAt: null } as const
-  return { seq, eventSeq: seq, eventId, eventName, projectId, occurredAt, body, nextAttemptAt: NOON, ...rest }
-}
+import { NOON, pendingOf } from '../storage/samples.ts'
 
 it('what was forgotten while a page was read is not overtaken by the page', () => {
   const window = new LineWindow(new WindowBudget(), 'Strict')
-  const rows = Array.from({ length: 128 }, (_, index) => delivery(index + 1))
+  const rows = Array.from({ length: 128 }, (_, index) => pendingOf(index + 1))
   /** Reads the next page as the store would answer it. */
   const page = () => {
     const asked = window.page(NOON)

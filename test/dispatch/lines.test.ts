@@ -75,6 +75,24 @@ describe('Strict', () => {
     expect(sent()).toEqual(['slow'])
   })
 
+  it('a head whose endpoint is gone waits for it, however often that is resumed in vain', async () => {
+    await start('Strict')
+    const spec = { delivery: { ordering: 'Strict', maxAttempts: 3 } } as const
+    const resume = (resumeAt: string) => bench.snapshots.publish([webhook('https://a.example/', { resumeAt, spec })])
+    sender.behave = () => 410
+    for (const id of ['first', 'second']) await emit(id)
+    await go(0)
+    for (const resumeAt of ['a', 'b', 'c', 'd']) {
+      resume(resumeAt)
+      await go(HOUR)
+    }
+    expect(sent()).toEqual(Array.from({ length: 5 }, () => 'first'))
+    sender.behave = () => 204
+    resume('e')
+    await go(0)
+    expect([await stateOf('first'), await stateOf('second')]).toEqual(['delivered', 'delivered'])
+  })
+
   it('a head past its deadline leaves the line', async () => {
     await start('Strict')
     bench.snapshots.publish([

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createLog } from '../../src/base/log.ts'
 import { Retention } from '../../src/dispatch/retention.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
-import type { PruneBounds, Store } from '../../src/storage/store.ts'
+import type { PruneBounds, Pruned, Store } from '../../src/storage/store.ts'
+import { needRoomToDrop } from '../storage/full.ts'
 import { attemptOf, delivered, newEvent, NOON, writeSet } from '../storage/samples.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 
@@ -16,15 +17,15 @@ let directory: string
 let store: Store
 let clock: FakeClock
 let looks: number
-let pruned: Promise<number>
+let pruned: Promise<Pruned>
 let retention: Retention
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'nepenthes-retention-'))
   clock = createFakeClock(NOON)
-  store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF' })
+  store = await openSqliteStore({ directory, clock, log, synchronous: 'OFF', maxPages: 2_000 })
   looks = 0
-  pruned = Promise.resolve(0)
+  pruned = Promise.resolve({ deliveries: 0 })
 })
 afterEach(async () => {
   await retention.stop()
@@ -103,6 +104,25 @@ it('looks less often where looking takes long', async () => {
   expect(looks).toBe(1)
   await pass(200_000)
   expect(looks).toBe(2)
+})
+
+it('waits for no room on the disk: it looks again later, and stops when it is told to', async () => {
+  keep({ maxAgeDays: 30 })
+  await event()
+  const dropping = needRoomToDrop(directory)
+  await pass(31 * DAY)
+  await pass(3_600_000)
+  expect([looks, await seqs()]).toEqual([2, [2, 1]])
+  dropping.needsNone()
+  await pass(3_600_000)
+  expect(await seqs()).toEqual([2])
+  await event()
+  await pass(31 * DAY)
+  needRoomToDrop(directory)
+  clock.advance(3_600_000)
+  expect(looks).toBe(5)
+  await retention.stop()
+  expect([await seqs(), store.healthy]).toEqual([[4, 3, 2], true])
 })
 
 it('does nothing once it is stopped', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   afterFailure,
   parseRetryAfter,
@@ -24,6 +24,7 @@ it('waits 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h, each give or tak
 describe('Retry-After', () => {
   const now = Date.parse('2026-03-01T12:00:00Z')
   const check = (value: string | undefined, ms: number | undefined) => expect(parseRetryAfter(value, now)).toBe(ms)
+  afterEach(() => vi.unstubAllEnvs())
 
   it('is seconds or an HTTP date, between 1 s and 24 h', () => {
     check('120', 120_000)
@@ -35,6 +36,13 @@ describe('Retry-After', () => {
     check('Sun Mar  1 12:10:00 2026 GMT', 600_000)
     check('Sun, 01 Mar 2026 11:00:00 GMT', 1000)
     check('Mon, 01 Mar 2027 11:00:00 GMT', 86_400_000)
+  })
+
+  it('is in UTC where its form names no zone, wherever this machine is', () => {
+    vi.stubEnv('TZ', 'America/New_York')
+    check('Sun Mar  1 12:10:00 2026', 600_000)
+    check('Sun Mar 01 12:10:00 2026', 600_000)
+    check('Sun, 01 Mar 2026 07:10:00 -0500', 600_000)
   })
 
   it('is ignored when it is neither', () => {
@@ -106,5 +114,7 @@ describe('after a failed attempt', () => {
   it('a 410 leaves the delivery waiting for the endpoint, even in a line', () => {
     check({ meaning: 'gone' }, 0)
     check({ meaning: 'gone', ordering: 'Strict' }, 0)
+    check({ meaning: 'gone', ordering: 'Strict', attempt: 6 }, 0)
+    check({ meaning: 'gone', attempt: 1, maxAttempts: 1 }, 0)
   })
 })

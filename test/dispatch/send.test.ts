@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createTlsServer } from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
@@ -13,6 +15,7 @@ import { createSender, type Reply, type Sender } from '../../src/dispatch/send.t
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { createReceiver, type Receiver } from '../support/receiver.ts'
 import { credentials, until } from './harness.ts'
+import type { Given } from './resetting-server.ts'
 
 const loopback = [parseNetwork('127.0.0.0/8')].filter((network): network is Network => network !== undefined)
 
@@ -388,6 +391,21 @@ describe('TLS', () => {
     await check(`https://other.test:${port}/`, { ca }, 'another host name')
     await check(`https://127.0.0.1:${plain.port}/`, {}, 'TLS')
     await check(`https://127.0.0.1:${port}/`, { ca: 'no PEM' }, 'spec.tls.ca')
+  })
+
+  it('takes a reset right after the handshake for what it is, not for an address that may not be dialled', async () => {
+    const cell = new Int32Array(new SharedArrayBuffer(4))
+    const stages = { begun: 1, still: 2, reset: 3 }
+    const workerData: Given = { cell, stages }
+    const server = new Worker(new URL('resetting-server.ts', import.meta.url), { workerData })
+    closers.push(async () => void (await server.terminate()))
+    const [port] = (await once(server, 'message')) as [number]
+    const reply = send(sender(), request(`https://127.0.0.1:${port}/`, { ca }))
+    await until(() => Atomics.load(cell, 0) === stages.begun)
+    Atomics.store(cell, 0, stages.still)
+    Atomics.notify(cell, 0)
+    Atomics.wait(cell, 0, stages.still)
+    expect(await reply).toMatchObject({ outcome: 'connect', message: 'the connection was reset' })
   })
 })
 

@@ -90,6 +90,13 @@ export function insertUser(id: number, login: string): Mutation {
   }
 }
 
+/** A delivery as it is handed over, due at noon. */
+export function pendingOf(seq: number, parts: Partial<PendingDelivery> = {}): PendingDelivery {
+  const { id: eventId, name: eventName, projectId, occurredAt, body } = newEvent({ id: `evt_${seq}` })
+  const rest = { webhook: 'billing', state: 'pending', attempts: 0, lastFailure: '', finishedAt: null } as const
+  return { seq, eventSeq: seq, eventId, eventName, projectId, occurredAt, body, nextAttemptAt: NOON, ...rest, ...parts }
+}
+
 export function attemptOf(deliverySeq: number, parts: Partial<AttemptRecord> = {}): AttemptRecord {
   const sent = { attempt: 1, startedAt: NOON + 5, durationMs: 12.5, outcome: 'success', statusCode: 200 } as const
   return { deliverySeq, ...sent, message: '', responseBody: 'ok', ...parts }

@@ -12,6 +12,7 @@ import { openWriter } from '../../src/storage/sqlite/pragmas.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { Store } from '../../src/storage/store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
+import { needRoomToDrop } from './full.ts'
 import { attemptOf, delivered, newEvent, newStatus, NOON, writeSet } from './samples.ts'
 
 describe('the SQLite store', () => {
@@ -96,6 +97,21 @@ describe('the SQLite store', () => {
       await damaged.close()
     })
 
+    it('damage shows in what is read', async () => {
+      const store = await open()
+      await store.commit(writeSet({ events: [newEvent()] }))
+      await store.close()
+      await destroyTable('attempts')
+      const damaged = await open()
+      await expect(damaged.delivery(1)).rejects.toThrow('nepenthes.db is damaged')
+      expect(await damaged.failed).toBeInstanceOf(UserError)
+      expect(damaged.healthy).toBe(false)
+      await expect(damaged.commit(writeSet({}))).rejects.toThrow('nepenthes.db is damaged')
+      await damaged.close()
+      await destroyTable('statuses')
+      for (let time = 0; time < 2; time += 1) await expect(open()).rejects.toThrow('nepenthes.db is damaged')
+    })
+
     it('the outcome of an attempt is refused for good, and no other write', async () => {
       const store = await open()
       await store.commit(writeSet({ events: [newEvent()] }))
@@ -175,6 +191,24 @@ describe('the SQLite store', () => {
       await recording
       expect(store.healthy).toBe(true)
       expect((await store.commit(writeSet({ events: [newEvent({ body })] }))).outcome).toBe('committed')
+      await store.close()
+    })
+
+    it('gives up on dropping old deliveries until it is asked again, and calls itself no worse for it', async () => {
+      const store = await open({ maxPages: 200 })
+      await store.commit(writeSet({ events: [newEvent()] }))
+      await store.recordDispatch({ attempts: [], deliveries: [delivered(1)], endpoints: [] })
+      const before = logged.length
+      const dropping = needRoomToDrop(directory)
+      const bounds = { finishedBefore: NOON + 60_000, maxBytes: Number.MAX_SAFE_INTEGER }
+      const full = expect.stringContaining('full') as string
+      expect(await store.prune(bounds)).toEqual({ deliveries: 0, unavailable: full })
+      expect([store.healthy, logged.length - before]).toEqual([true, 0])
+      dropping.needsNone()
+      expect(await store.prune(bounds)).toEqual({ deliveries: 1 })
+      await fill(store)
+      expect(await store.prune(bounds)).toEqual({ deliveries: 0 })
+      expect(store.healthy, 'dropping nothing needs no room').toBe(false)
       await store.close()
     })
 

@@ -151,7 +151,7 @@ export class GroupQueue {
     assert(group !== undefined, 'the writer answers a group that is in flight')
     this.#inFlight = undefined
     const results = message === 'all done' ? undefined : message
-    this.#judgeHealth(results)
+    this.#judgeHealth(group, results)
     this.#settle(group, results)
     if (results?.some((result) => result.kind === 'failed' && result.damaged)) {
       return this.fail(new UserError(damageOf(this.#options.writer.file)))
@@ -161,21 +161,22 @@ export class GroupQueue {
   }
 
   #settle(group: readonly Entry[], results: readonly WireResult[] | undefined): void {
-    const resultOf = (i: number): WireResult => results?.[i] ?? { kind: 'done' }
-    const durable = group.flatMap((entry, i) => (resultOf(i).kind === 'done' ? entry.deliveries : []))
+    const durable = group.flatMap((entry, i) => (resultOf(results, i).kind === 'done' ? entry.deliveries : []))
     try {
       if (durable.length > 0) this.#options.handOver(durable)
     } catch (thrown) {
       // They are durable all the same, and found again by reading: a broken listener must not keep writers waiting.
       this.#options.log.error({ err: toError(thrown) }, 'handing over new deliveries failed')
     }
-    group.forEach((entry, i) => entry.resolve(resultOf(i)))
+    group.forEach((entry, i) => entry.resolve(resultOf(results, i)))
   }
 
-  #judgeHealth(results: readonly WireResult[] | undefined): void {
-    const failed = results?.find((result) => result.kind === 'unavailable')
-    const written = results === undefined || results.some((result) => result.kind === 'done')
-    if (failed === undefined && !written) return // a group of conflicts wrote nothing: it says nothing about the disk
+  #judgeHealth(group: readonly Entry[], results: readonly WireResult[] | undefined): void {
+    // Pruning says nothing of the disk: a piece may need more room than any write, and one with nothing to drop needs none.
+    const telling = group.flatMap((entry, i) => (entry.set[0] === 'prune' ? [] : [resultOf(results, i)]))
+    const failed = telling.find((result) => result.kind === 'unavailable')
+    const written = telling.some((result) => result.kind === 'done')
+    if (failed === undefined && !written) return // nor does a group of conflicts, which wrote nothing
     const { log, clock } = this.#options
     if (failed === undefined && !this.#healthy) log.info({}, 'the store can be written again')
     if (failed !== undefined && this.#healthy) log.error({ reason: failed.reason }, 'the store cannot be written')
@@ -198,4 +199,8 @@ export class GroupQueue {
     this.#opened.reject(error)
     this.#drained?.()
   }
+}
+
+function resultOf(results: readonly WireResult[] | undefined, i: number): WireResult {
+  return results?.[i] ?? { kind: 'done' }
 }

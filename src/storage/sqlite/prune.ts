@@ -18,10 +18,15 @@ export function applyPrune(prepare: Prepare, afterSeq: number, finishedBefore: n
   const last = events.at(-1)
   if (first === undefined || last === undefined) return [0, afterSeq, 0]
   const tooLarge = bytesInUse(prepare) > maxBytes
-  // Nothing ends before it began, and events follow each other in time: from here on all are too young.
-  if (!tooLarge && Number(first['occurredAt']) >= finishedBefore) return [0, afterSeq, 0]
-  const from = Number(first['seq'])
   const to = lastDeliveryOf(prepare, Number(last['seq']))
+  const times = events.map((event) => Number(event['occurredAt']))
+  // Nothing ends before it began, so a piece without an old event has nothing to drop.
+  if (!tooLarge && times.every((time) => time >= finishedBefore)) {
+    // Events follow each other in time, so from here on all are too young; unless the clock was ahead when these were written.
+    const newest = Number(prepare('SELECT occurredAt FROM events ORDER BY seq DESC LIMIT 1').get()?.['occurredAt'])
+    return times.every((time) => time > newest) ? [0, to, 1] : [0, afterSeq, 0]
+  }
+  const from = Number(first['seq'])
   return [removeRange(prepare, from, to, tooLarge ? Number.MAX_SAFE_INTEGER : finishedBefore), to, 1]
 }
 

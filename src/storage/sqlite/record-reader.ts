@@ -8,7 +8,7 @@ import { orderSql, whereSql, type Fragment } from './conditions.ts'
 import { countedPage, countedTotal } from './counted.ts'
 import { installDeadline } from './deadline.ts'
 import { inOneView, isNarrow, rowsById, runSearch, type AnySearch, type FoundCells } from './search.ts'
-import { rowReader } from './statements.ts'
+import type { RowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
 /** Carries out a search elsewhere, in its turn. */
@@ -21,8 +21,12 @@ const HERE_BUDGET_MS = 20
  * Reads of the API's tables. A search is carried out here if its cost is known to be small, because counters and indexes serve it or
  * because it has few rows to look at; any other one elsewhere, as is one that turns out to take long.
  */
-export function createRecordReader(db: DatabaseSync, clock: Clock, elsewhere: SearchElsewhere): RecordReader {
-  const rows = rowReader(db)
+export function createRecordReader(
+  db: DatabaseSync,
+  rows: RowReader,
+  clock: Clock,
+  elsewhere: SearchElsewhere,
+): RecordReader {
   const connection = { db, rows, setDeadline: installDeadline(db, clock) }
   const number = ({ sql, values }: Fragment) => Number(rows.get(sql, values)?.[0])
   const records = <T extends TableName>(table: T, found: readonly (readonly Cell[])[]) =>

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { errorCode, toError, UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { PendingDelivery, ResourceRecord } from '../records.ts'
-import type { PruneBounds, Store } from '../store.ts'
+import type { PruneBounds, Pruned, Store } from '../store.ts'
 import { createDeliveryReader } from './delivery-reader.ts'
 import { encodeDispatch, encodeResources } from './encode.ts'
 import { openCounters } from './counters.ts'
@@ -16,7 +16,7 @@ import { openReader, openWriter, type Synchronous } from './pragmas.ts'
 import { createRecordReader } from './record-reader.ts'
 import { migrate } from './schema.ts'
 import { SearchThread } from './search-thread.ts'
-import { statementCache } from './statements.ts'
+import { judgedReads, rowReader, statementCache } from './statements.ts'
 import { createWrites, type Writes } from './writes.ts'
 
 export interface SqliteStoreOptions {
@@ -90,9 +90,14 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
     log: options.log,
     handOver: (deliveries) => listeners.forEach((listener) => listener(deliveries)),
   })
-  const reader = openReader(file)
-  const searches = new SearchThread({ file, ...(options.search ?? SEARCH) })
-  return createStore({ queue, reader, searches, listeners, clock: options.clock, unlock })
+  try {
+    const reader = openReader(file)
+    const searches = new SearchThread({ file, ...(options.search ?? SEARCH) })
+    return createStore({ queue, file, reader, searches, listeners, clock: options.clock, unlock })
+  } catch (thrown) {
+    queue.fail(toError(thrown))
+    throw thrown
+  }
 }
 
 function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {
@@ -111,6 +116,7 @@ function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): v
 
 interface Parts {
   readonly queue: GroupQueue
+  readonly file: string
   readonly reader: DatabaseSync
   readonly searches: SearchThread
   readonly listeners: ((deliveries: readonly PendingDelivery[]) => void)[]
@@ -118,8 +124,15 @@ interface Parts {
   readonly unlock: () => void
 }
 
-function createStore({ queue, reader, searches, listeners, clock, unlock }: Parts): Store {
-  const prepare = statementCache(reader)
+function createStore({ queue, file, reader, searches, listeners, clock, unlock }: Parts): Store {
+  // Whoever comes upon damage first, a reader or the writer: it ends the store.
+  const reads = judgedReads(reader, (thrown) => {
+    if (!isDamaged(thrown)) return thrown
+    const error = new UserError(damageOf(file), { cause: thrown })
+    queue.fail(error)
+    return error
+  })
+  const prepare = statementCache(reads)
   const counters = openCounters(prepare)
   const writes = createWrites({ queue, counters, clock })
   const deliveryReader = createDeliveryReader(prepare)
@@ -132,7 +145,7 @@ function createStore({ queue, reader, searches, listeners, clock, unlock }: Part
     unlock()
   }
   return {
-    ...createRecordReader(reader, clock, (table, search) => searches.search(table, search)),
+    ...createRecordReader(reader, rowReader(reads), clock, (table, search) => searches.search(table, search)),
     ...deliveryReader,
     allocateId: (table) => counters.nextId(table),
     commit: (write) => writes.commit(write),
@@ -172,13 +185,15 @@ async function cancelPending(writes: Writes, beforeSeq: number, { webhook, reaso
   }
 }
 
-async function prune(writes: Writes, bounds: PruneBounds): Promise<number> {
-  let removed = 0
+/** What comes later can drop what this could not: a disk that cannot be written is not waited for. */
+async function prune(writes: Writes, bounds: PruneBounds): Promise<Pruned> {
+  let deliveries = 0
   for (let after = -1, more = 1; more !== 0 && !bounds.signal?.aborted;) {
-    const numbers = await writes.untilWritten(['prune', after, bounds.finishedBefore, bounds.maxBytes])
-    removed += numbers[0] ?? 0
-    after = numbers[1] ?? after
-    more = numbers[2] ?? 0
+    const written = await writes.tryOnce(['prune', after, bounds.finishedBefore, bounds.maxBytes])
+    if (!written.ok) return { deliveries, unavailable: written.error }
+    deliveries += written.value[0] ?? 0
+    after = written.value[1] ?? after
+    more = written.value[2] ?? 0
   }
-  return removed
+  return { deliveries }
 }

@@ -2,6 +2,7 @@ import { assert } from '../../base/assert.ts'
 import { backoffMs } from '../../base/backoff.ts'
 import { sleep, type Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
+import { fail, ok, type Result } from '../../base/result.ts'
 import type { NewEvent, PendingDelivery } from '../records.ts'
 import type { CommitResult, WriteSet } from '../store.ts'
 import type { Counters } from './counters.ts'
@@ -26,6 +27,8 @@ export interface Writes {
   untilWritten(set: WireSet): Promise<readonly number[]>
   /** Tries once, and throws if it cannot be written. */
   once(set: WireSet): Promise<void>
+  /** Tries once; the numbers of the result, or why it cannot be written just now. */
+  tryOnce(set: WireSet): Promise<Result<readonly number[], string>>
   /** Refuses what comes from now on; resolves once all that came before is written or has failed. */
   finish(): Promise<void>
 }
@@ -68,6 +71,12 @@ export function createWrites(parts: Parts): Writes {
     },
     untilWritten,
     once,
+    async tryOnce(set) {
+      const result = await submit(set, 0)
+      if (result.kind === 'unavailable') return fail(result.reason)
+      if (result.kind !== 'done') throw errorOf(result)
+      return ok(result.numbers ?? NO_NUMBERS)
+    },
     async finish() {
       closing.abort()
       do {
