@@ -72,7 +72,7 @@ describe('a search in SQLite', () => {
     let looks = 0
     const setDeadline = installDeadline(db, { elapsed: () => (looks += 1) })
     const run = (parts: Partial<SearchQuery<'workPackages'>>, budgetMs: number) =>
-      runSearch({ db, rows: rowReader(db), setDeadline }, 'workPackages', query(parts), budgetMs)
+      runSearch({ db, rows: rowReader(db), setDeadline }, 'workPackages', query(parts), { budgetMs })
     const { where } = anywhere
     const bySubject = [{ column: 'subject', descending: false }] as const
     const all = [{ where }, { where, groupBy: 'typeId', sums: ['id'] }, { where, sums: ['id'] }, { orderBy: bySubject }]

@@ -7,7 +7,8 @@ import { columnOf, tableInfo } from './columns.ts'
 import { orderSql, whereSql, type Fragment } from './conditions.ts'
 import { countedPage, countedTotal } from './counted.ts'
 import { installDeadline } from './deadline.ts'
-import { inOneView, isNarrow, rowsById, runSearch, type AnySearch, type FoundCells } from './search.ts'
+import { isNarrow, NARROW_ROWS } from './narrow.ts'
+import { inOneView, rowsById, runSearch, type AnySearch, type FoundCells } from './search.ts'
 import { rowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
@@ -15,7 +16,7 @@ import type { Cell } from './wire.ts'
 export type SearchElsewhere = (table: TableName, search: AnySearch) => Promise<Result<FoundCells, SearchRefusal>>
 
 /** For what is expected to take a millisecond or two: long texts can make few rows slow. */
-const HERE_BUDGET_MS = 20
+const HERE = { budgetMs: 20, leadMax: NARROW_ROWS }
 
 /**
  * Reads of the API's tables. A search is carried out here if its cost is known to be small, because counters and indexes serve it or
@@ -31,7 +32,7 @@ export function createRecordReader(db: DatabaseSync, clock: Clock, elsewhere: Se
     const plain = search.groupBy === undefined && search.sums === undefined
     const page = plain ? countedPage(connection, table, search) : undefined
     if (page) return ok({ rows: rowsById(rows, table, page.ids), total: page.total })
-    return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE_BUDGET_MS) : undefined
+    return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE) : undefined
   }
   return {
     async get(table, id) {

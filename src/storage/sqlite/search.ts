@@ -5,7 +5,8 @@ import type { TableName } from '../tables.ts'
 import { columnOf, tableInfo } from './columns.ts'
 import { orderSql, whereSql, type AnyOrder, type AnyTest, type Fragment } from './conditions.ts'
 import { countedTotal } from './counted.ts'
-import { IN_TIME, unlessPastDeadline, type SetDeadline } from './deadline.ts'
+import { unlessPastDeadline, type SetDeadline } from './deadline.ts'
+import { follower } from './narrow.ts'
 import type { RowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
@@ -35,6 +36,12 @@ export interface Connection {
   readonly setDeadline: SetDeadline
 }
 
+export interface SearchBounds {
+  readonly budgetMs: number
+  /** An index that leads to more rows than this is not followed; worked out from how many there are without it. */
+  readonly leadMax?: number
+}
+
 /** All that the work reads is of the same state of the store. */
 export function inOneView<T>(db: DatabaseSync, work: () => T): T {
   db.exec('BEGIN')
@@ -50,10 +57,10 @@ export function runSearch(
   { rows, setDeadline }: Connection,
   table: TableName,
   search: AnySearch,
-  budgetMs: number,
+  { budgetMs, leadMax }: SearchBounds,
 ): Result<FoundCells, SearchRefusal> {
   setDeadline(budgetMs)
-  const where = whereSql(table, search.where, IN_TIME, follower(rows, table, search.where))
+  const where = whereSql(table, search.where, { timed: true, follows: follower(rows, table, search.where, leadMax) })
   const found = unlessPastDeadline(() => {
     const totals = searchTotals(rows, table, search, where)
     if (totals.groups && totals.groups.length > GROUPS_MAX) return totals.groups
@@ -118,41 +125,4 @@ export function rowsById(rows: RowReader, table: TableName, ids: readonly number
   const sql = `SELECT ${selectSql} FROM "${table}" WHERE "id" IN (SELECT value FROM json_each(?))`
   const byId = new Map(rows.all(sql, [JSON.stringify(ids)]).map((cells) => [cells[place], cells]))
   return ids.map((id) => byId.get(id)).filter((cells) => cells !== undefined)
-}
-
-/** Rows that are looked at on the thread that asked: a millisecond or two. */
-const NARROW_ROWS = 2_000
-/** An index that leads to a larger share of the rows makes them dearer than reading all one after the other. */
-const SHARE_MAX = 0.05
-
-/** Whether a search has few rows to look at: the table has no more, or an index leads to those it is about. */
-export function isNarrow(rows: RowReader, table: TableName, where: readonly AnyTest[]): boolean {
-  const isFew = (tests: readonly AnyTest[]) => countUpTo(rows, table, tests, NARROW_ROWS) <= NARROW_ROWS
-  return isFew([]) || where.some((test) => leadsByIndex(table, test) && isFew([test]))
-}
-
-/** The one test whose index is followed: that which leads to the fewest rows, if they are few; SQLite knows no numbers to choose by. */
-function follower(rows: RowReader, table: TableName, where: readonly AnyTest[]): (test: AnyTest) => boolean {
-  const highest = Number(rows.get(`SELECT max("id") FROM "${table}"`, [])?.[0] ?? 0)
-  let most = Math.max(NARROW_ROWS, Math.floor(highest * SHARE_MAX))
-  let lead: AnyTest | undefined
-  for (const test of where.filter((candidate) => leadsByIndex(table, candidate))) {
-    const count = countUpTo(rows, table, [test], most)
-    if (count > most) continue
-    lead = test
-    most = count
-  }
-  return (test) => test === lead
-}
-
-/** How many rows pass, or one more than `most`. */
-function countUpTo(rows: RowReader, table: TableName, tests: readonly AnyTest[], most: number): number {
-  const { sql, values } = whereSql(table, tests)
-  return Number(rows.get(`SELECT count(*) FROM (SELECT 1 FROM "${table}"${sql} LIMIT ?)`, [...values, most + 1])?.[0])
-}
-
-function leadsByIndex(table: TableName, test: AnyTest): boolean {
-  if ('anyOf' in test || typeof test.column !== 'string' || !['=', 'in'].includes(test.comparison)) return false
-  const { name, unique, indexed } = columnOf(table, test.column)
-  return name === 'id' || unique || indexed
 }

@@ -2,6 +2,7 @@ import { fail, ok, type Result } from '../../../base/result.ts'
 import type { AnyOf, Condition } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { apiError, combineErrors, type ApiError } from '../../errors.ts'
+import { checkCost } from './cost.ts'
 
 /** One filter of a request, as written. */
 export interface FilterInput {
@@ -103,7 +104,9 @@ export async function compileFilters<T extends TableName>(
     }
   }
   const [first, ...rest] = errors
-  return first && !validSubset ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok({ where, valid })
+  if (first && !validSubset) return fail(combineErrors([first, ...rest], 'MultipleQueryErrors'))
+  const tooMuch = checkCost(where)
+  return tooMuch ? fail(tooMuch) : ok({ where, valid })
 }
 
 async function compileFilter<T extends TableName>(
