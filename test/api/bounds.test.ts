@@ -38,3 +38,27 @@ describe('what a query may ask for at once', () => {
     expect((await look(256)).statusCode).toBe(400)
   })
 })
+
+describe('a store that is closed while requests are under way', () => {
+  it('makes them answers that say so, not failures', async () => {
+    const closing = await openTestApi()
+    await closing.create('/api/v3/projects', { name: 'Demo', identifier: 'demo' })
+    const work = '/api/v3/projects/demo/work_packages'
+    for (const subject of ['One', 'Two', 'Three']) await closing.create(work, { subject })
+    const requests = [
+      closing.call('DELETE', '/api/v3/projects/demo'),
+      closing.call('GET', '/api/v3/work_packages?filters=[]&pageSize=2'),
+      closing.call('POST', work, { subject: 'Four' }),
+    ]
+    await closing.store.close()
+    const late = closing.call('GET', '/api/v3/work_packages/2')
+    const answers = await Promise.all([...requests, late])
+    await closing.close()
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 503, 503, 503])
+    for (const answer of answers) {
+      expect(answer.headers['retry-after']).toBe('5')
+      expect(answer.json<{ errorIdentifier: string }>().errorIdentifier).toMatch(/ServiceUnavailable$/)
+    }
+    expect(closing.logged).toEqual([])
+  })
+})

@@ -71,7 +71,7 @@ export async function listPage<T extends TableName>(
   const understood = await understand(context, viewer, definition, request)
   if (!understood.ok) return understood
   const listing = understood.value
-  const found = await search(context, definition, listing)
+  const found = await search(context, viewer, definition, listing)
   if (!found.ok) return fail(refused(found.error))
   const elements = await definition.render(context, viewer, found.value.rows)
   const { type, links, embedded } = definition
@@ -199,17 +199,19 @@ async function flaggedIds<T extends 'statuses' | 'types'>(
 
 function search<T extends TableName>(
   { store }: ApiContext,
+  viewer: Viewer,
   { table, sums }: ListDefinition<T>,
   { where, orderBy, page: { offset, size }, grouping, sums: asked }: Listing<T>,
 ): Promise<Result<SearchResult<T>, SearchRefusal>> {
-  return store.search(table, {
+  const query = {
     where,
     orderBy,
     limit: size,
     offset: (offset - 1) * size,
     ...(grouping && { groupBy: grouping.key.column }),
     ...(sums && asked && { sums: Object.values(sums) }),
-  })
+  }
+  return store.search(table, query, String(viewer.id))
 }
 
 /** How often a client that was told to come again should. */

@@ -13,7 +13,11 @@ import { rowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
 /** Carries out a search elsewhere, in its turn. */
-export type SearchElsewhere = (table: TableName, search: AnySearch) => Promise<Result<FoundCells, SearchRefusal>>
+export type SearchElsewhere = (
+  table: TableName,
+  search: AnySearch,
+  asker: string | undefined,
+) => Promise<Result<FoundCells, SearchRefusal>>
 
 /** For what is expected to take a millisecond or two: long texts can make few rows slow. */
 const HERE = { budgetMs: 20, leadMax: NARROW_ROWS }
@@ -50,9 +54,13 @@ export function createRecordReader(db: DatabaseSync, clock: Clock, elsewhere: Se
       const total = countedTotal(rows, table, query.where) ?? number(counted)
       return { rows: records(table, found), total }
     },
-    async search<T extends TableName>(table: T, query: AnySearch): Promise<Result<SearchResult<T>, SearchRefusal>> {
+    async search<T extends TableName>(
+      table: T,
+      query: AnySearch,
+      asker?: string,
+    ): Promise<Result<SearchResult<T>, SearchRefusal>> {
       const here = inOneView(db, () => searchHere(table, query))
-      const found = here && (here.ok || here.error !== 'too slow') ? here : await elsewhere(table, query)
+      const found = here && (here.ok || here.error !== 'too slow') ? here : await elsewhere(table, query, asker)
       return found.ok ? ok({ ...found.value, rows: records(table, found.value.rows) }) : found
     },
     async sum(table, column, conditions) {

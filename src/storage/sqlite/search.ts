@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { Group, SearchRefusal } from '../store.ts'
+import { StoreClosed, type Group, type SearchRefusal } from '../store.ts'
 import type { TableName } from '../tables.ts'
 import { columnOf, tableInfo } from './columns.ts'
 import { orderSql, whereSql, type AnyOrder, type AnyTest, type Fragment } from './conditions.ts'
@@ -44,6 +44,7 @@ export interface SearchBounds {
 
 /** All that the work reads is of the same state of the store. */
 export function inOneView<T>(db: DatabaseSync, work: () => T): T {
+  if (!db.isOpen) throw new StoreClosed()
   db.exec('BEGIN')
   try {
     return work()

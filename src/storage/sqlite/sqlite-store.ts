@@ -91,7 +91,7 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
     handOver: (deliveries) => listeners.forEach((listener) => listener(deliveries)),
   })
   const reader = openReader(file)
-  const searches = new SearchThread({ file, ...(options.search ?? SEARCH) })
+  const searches = new SearchThread({ file, clock: options.clock, ...(options.search ?? SEARCH) })
   return createStore({ queue, reader, searches, listeners, clock: options.clock, unlock })
 }
 
@@ -132,7 +132,7 @@ function createStore({ queue, reader, searches, listeners, clock, unlock }: Part
     unlock()
   }
   return {
-    ...createRecordReader(reader, clock, (table, search) => searches.search(table, search)),
+    ...createRecordReader(reader, clock, (table, search, asker) => searches.search(table, search, asker)),
     ...deliveryReader,
     allocateId: (table) => counters.nextId(table),
     commit: (write) => writes.commit(write),

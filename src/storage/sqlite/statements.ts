@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { StoreClosed } from '../store.ts'
 import type { Cell } from './wire.ts'
 
 /** Shapes of statements are few but not bounded by us (lists combine filters freely): the oldest makes room. */
@@ -6,10 +7,11 @@ const STATEMENTS_MAX = 500
 
 export type Prepare = (sql: string) => StatementSync
 
-/** Statements of one connection, each prepared once per text. */
+/** Statements of one connection, each prepared once per text; none any more once it is closed. */
 export function statementCache(db: DatabaseSync): Prepare {
   const statements = new Map<string, StatementSync>()
   return (sql) => {
+    if (!db.isOpen) throw new StoreClosed()
     const known = statements.get(sql)
     if (known !== undefined) return known
     const oldest = statements.keys().next().value
