@@ -152,9 +152,9 @@ export interface Group {
 
 /**
  * too slow: it would have taken longer than a search may. busy: too many searches that take long are waiting. too many groups: more
- * than anybody can look at.
+ * than anybody can look at. too large: the texts of the page are longer than one answer may be; a page of 20 never is.
  */
-export type SearchRefusal = 'too slow' | 'busy' | 'too many groups'
+export type SearchRefusal = 'too slow' | 'busy' | 'too many groups' | 'too large'
 
 /** What reads and writes reject with once the store is closed. */
 export class StoreClosed extends Error {

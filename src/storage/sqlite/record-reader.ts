@@ -8,7 +8,7 @@ import { orderSql, whereSql, type Fragment } from './conditions.ts'
 import { countedPage, countedTotal } from './counted.ts'
 import { installDeadline } from './deadline.ts'
 import { isNarrow, NARROW_ROWS } from './narrow.ts'
-import { inOneView, rowsById, runSearch, type AnySearch, type FoundCells } from './search.ts'
+import { inOneView, runSearch, withRows, type AnySearch, type FoundCells } from './search.ts'
 import { rowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
@@ -35,7 +35,7 @@ export function createRecordReader(db: DatabaseSync, clock: Clock, elsewhere: Se
   const searchHere = (table: TableName, search: AnySearch) => {
     const plain = search.groupBy === undefined && search.sums === undefined
     const page = plain ? countedPage(connection, table, search) : undefined
-    if (page) return ok({ rows: rowsById(rows, table, page.ids), total: page.total })
+    if (page) return withRows(rows, table, page)
     return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE) : undefined
   }
   return {

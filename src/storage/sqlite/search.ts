@@ -65,10 +65,10 @@ export function runSearch(
   const found = unlessPastDeadline(() => {
     const totals = searchTotals(rows, table, search, where)
     if (totals.groups && totals.groups.length > GROUPS_MAX) return totals.groups
-    return searchRows(rows, table, search, { ...totals, where })
+    return searchIds(rows, table, search, { ...totals, where })
   })
   if (!found) return fail('too slow')
-  return 'rows' in found ? ok(found) : fail('too many groups')
+  return 'ids' in found ? withRows(rows, table, found) : fail('too many groups')
 }
 
 /** What all rows that match add up to; the total only if it comes by the way. */
@@ -102,24 +102,51 @@ function toGroup([value = null, count, ...sums]: readonly Cell[]): Group {
   return { value, count: Number(count), sums: sums.map(Number) }
 }
 
-/** First the ids, so that what is sorted is small; then their rows. */
-function searchRows(
+/** The page as ids: so what is sorted is small. */
+interface FoundIds extends Omit<FoundCells, 'rows'> {
+  readonly ids: readonly number[]
+}
+
+function searchIds(
   rows: RowReader,
   table: TableName,
   { limit, offset, orderBy }: AnySearch,
   { where, ...totals }: Totals & { readonly where: Fragment },
-): FoundCells {
+): FoundIds {
   const nothing = limit === 0 || offset >= (totals.total ?? Infinity)
   const sql = `SELECT "id" FROM "${table}"${where.sql}${orderSql(table, orderBy)} LIMIT ? OFFSET ?`
   const ids = nothing ? [] : rows.all(sql, [...where.values, limit, offset]).map(([id]) => Number(id))
   const isLastPage = ids.length < limit && (ids.length > 0 || offset === 0)
   const counted = () => Number(rows.get(`SELECT count(*) FROM "${table}"${where.sql}`, where.values)?.[0])
   const total = totals.total ?? (isLastPage && !nothing ? offset + ids.length : counted())
-  return { ...totals, rows: rowsById(rows, table, ids), total }
+  return { ...totals, ids, total }
+}
+
+/** Texts of one page, in bytes: more would hold the thread up that renders them, and in the end be longer than a string can be. */
+const PAGE_BYTES_MAX = 4 * 1024 * 1024
+/** A page of so few is always shown: it is the smallest that is offered to people. */
+const ROWS_ALWAYS = 20
+
+/** What was found with its rows in place of their ids, unless they are too much to show. */
+export function withRows(
+  rows: RowReader,
+  table: TableName,
+  { ids, ...found }: FoundIds,
+): Result<FoundCells, SearchRefusal> {
+  if (ids.length > ROWS_ALWAYS && textOf(rows, table, ids) > PAGE_BYTES_MAX) return fail('too large')
+  return ok({ ...found, rows: rowsById(rows, table, ids) })
+}
+
+/** SQLite knows the lengths without reading the texts. */
+function textOf(rows: RowReader, table: TableName, ids: readonly number[]): number {
+  const texts = tableInfo(table).columns.filter(({ type }) => type === 'text')
+  const bytes = ['0', ...texts.map(({ sql }) => `coalesce(octet_length(${sql}), 0)`)].join(' + ')
+  const sql = `SELECT sum(${bytes}) FROM "${table}" WHERE "id" IN (SELECT value FROM json_each(?))`
+  return Number(rows.get(sql, [JSON.stringify(ids)])?.[0])
 }
 
 /** The rows of the ids, in their order. */
-export function rowsById(rows: RowReader, table: TableName, ids: readonly number[]): Cell[][] {
+function rowsById(rows: RowReader, table: TableName, ids: readonly number[]): Cell[][] {
   if (ids.length === 0) return []
   const { selectSql, columns } = tableInfo(table)
   const place = columns.findIndex(({ name }) => name === 'id')
