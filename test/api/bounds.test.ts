@@ -34,6 +34,11 @@ describe('what a query may ask for at once', () => {
     }
   })
 
+  it('is a name of more words than that', async () => {
+    const named = JSON.stringify([{ typeahead: { operator: '**', values: ['Ana Ida Eva Ada Ina Uta'] } }])
+    expect((await get('principals', { filters: named })).statusCode).toBe(200)
+  })
+
   it('is a part of a text of at most 255 characters', async () => {
     const look = (length: number) => get('work_packages', { filters: filters(1, 'subject', '~', 'ä'.repeat(length)) })
     expect((await look(255)).statusCode).toBe(200)

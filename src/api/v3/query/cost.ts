@@ -13,11 +13,14 @@ const DEAR: readonly { readonly comparisons: readonly Comparison[]; readonly mos
     { comparisons: ['below', 'not below'], most: 2, words: 'At most 2 filters of a query may ask for ancestors.' },
   ]
 
-/** Refuses a query that asks for too much of what is dear, valid as each of its filters may be. */
-export function checkCost<T extends TableName>(where: readonly (Condition<T> | AnyOf<T>)[]): ApiError | undefined {
-  const conditions = where.flatMap((test) => ('anyOf' in test ? test.anyOf : [test]))
-  const exceeded = DEAR.find(
-    ({ comparisons, most }) => conditions.filter(({ comparison }) => comparisons.includes(comparison)).length > most,
-  )
+/** Refuses a query that asks for too much of what is dear, valid as each of its filters may be; they are given as their conditions. */
+export function checkCost<T extends TableName>(
+  filters: readonly (readonly (Condition<T> | AnyOf<T>)[])[],
+): ApiError | undefined {
+  const exceeded = DEAR.find(({ comparisons, most }) => {
+    const isDear = ({ comparison }: Condition<T>) => comparisons.includes(comparison)
+    const asking = filters.filter((tests) => tests.some((test) => ('anyOf' in test ? test.anyOf : [test]).some(isDear)))
+    return asking.length > most
+  })
   return exceeded && apiError('InvalidQuery', exceeded.words)
 }

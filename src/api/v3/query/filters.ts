@@ -91,7 +91,7 @@ export async function compileFilters<T extends TableName>(
   lookups: FilterLookups,
   validSubset: boolean,
 ): Promise<Result<CompiledFilters<T>, ApiError>> {
-  const where: Conditions<T>[number][] = []
+  const where: Conditions<T>[] = []
   const valid: FilterInput[] = []
   const errors: ApiError[] = []
   for (const input of inputs) {
@@ -99,14 +99,14 @@ export async function compileFilters<T extends TableName>(
     if (typeof compiled === 'string') {
       errors.push(apiError('InvalidQuery', compiled))
     } else {
-      where.push(...compiled)
+      where.push(compiled)
       valid.push(input)
     }
   }
   const [first, ...rest] = errors
   if (first && !validSubset) return fail(combineErrors([first, ...rest], 'MultipleQueryErrors'))
   const tooMuch = checkCost(where)
-  return tooMuch ? fail(tooMuch) : ok({ where, valid })
+  return tooMuch ? fail(tooMuch) : ok({ where: where.flat(), valid })
 }
 
 async function compileFilter<T extends TableName>(
