@@ -1,9 +1,10 @@
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { StoreClosed } from '../storage/store.ts'
 import { BodyError } from './content-type.ts'
 import type { ApiContext, ApiOptions } from './context.ts'
 import { createCors } from './cors.ts'
 import { docsRoutes } from './docs.ts'
-import { apiError, sendError, type ApiError } from './errors.ts'
+import { apiError, sendError, unavailable, type ApiError } from './errors.ts'
 import { createJsonMemo } from './json-memo.ts'
 import { limitConnections, limitOptions, LIMITS } from './limits.ts'
 import { oauthRoutes } from './oauth.ts'
@@ -68,6 +69,7 @@ function sendNotFound({ snapshots }: ApiContext, request: FastifyRequest, reply:
 /** Whatever was thrown on the way, as something fit for the outside; what nobody expected is logged and named to nobody. */
 function toApiError({ log }: ApiContext, error: FastifyError | Error, request: FastifyRequest): ApiError {
   if (error instanceof BodyError) return error.apiError
+  if (error instanceof StoreClosed) return unavailable('The service is being stopped. Try again in a moment.')
   const { statusCode, code } = error as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return apiError('BodyTooLarge')
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return apiError('TypeNotSupported')

@@ -105,13 +105,13 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
       if (kept.writing === 0 && kept.listChanges === listChanges) keepSet(kept, key, set)
       return set
     },
-    async search(table, query) {
-      if (!isOfOneTable(query)) return store.search(table, query)
+    async search(table, query, asker) {
+      if (!isOfOneTable(query)) return store.search(table, query, asker)
       const key = JSON.stringify(query)
       const before = await known(table, key)
       if (before) return ok(before)
       const keepFound = keeper(table, key)
-      const found = await store.search(table, query)
+      const found = await store.search(table, query, asker)
       if (found.ok) keepFound(found.value)
       return found
     },

@@ -152,9 +152,16 @@ export interface Group {
 
 /**
  * too slow: it would have taken longer than a search may. busy: too many searches that take long are waiting. too many groups: more
- * than anybody can look at.
+ * than anybody can look at. too large: the texts of the page are longer than one answer may be; a page of 20 never is.
  */
-export type SearchRefusal = 'too slow' | 'busy' | 'too many groups'
+export type SearchRefusal = 'too slow' | 'busy' | 'too many groups' | 'too large'
+
+/** What reads and writes reject with once the store is closed. */
+export class StoreClosed extends Error {
+  constructor() {
+    super('the store is closed')
+  }
+}
 
 /** Reads of what is committed. A caller that has awaited `commit` sees its own write. */
 export interface RecordReader {
@@ -167,8 +174,15 @@ export interface RecordReader {
   ): Promise<RecordOf<T> | undefined>
   /** For lists the program itself asks for, which an index serves: nothing bounds the time another one would take. */
   list<T extends TableName>(table: T, query: ListQuery<T>): Promise<Found<T>>
-  /** For lists put together by others: answered in bounded time without holding anything else up, or refused. */
-  search<T extends TableName>(table: T, query: SearchQuery<T>): Promise<Result<SearchResult<T>, SearchRefusal>>
+  /**
+   * For lists put together by others: answered in bounded time without holding anything else up, or refused. `asker` says whose list
+   * it is: one of them does not take the places of all.
+   */
+  search<T extends TableName>(
+    table: T,
+    query: SearchQuery<T>,
+    asker?: string,
+  ): Promise<Result<SearchResult<T>, SearchRefusal>>
   /** Sum of an integer column over the rows that match, nulls as 0. */
   sum<T extends TableName>(table: T, column: keyof RecordOf<T> & string, where: ListQuery<T>['where']): Promise<number>
   /** The different values of an integer column over the rows that match, however many, without null. Not to be changed. */

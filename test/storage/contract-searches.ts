@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Mutation, SearchQuery, Store } from '../../src/storage/store.ts'
+import { StoreClosed, type Mutation, type SearchQuery, type Store } from '../../src/storage/store.ts'
 import type { TableName } from '../../src/storage/tables.ts'
 import type { StoreUnderTest } from './contract.ts'
 import { answerOf, type Tables } from './oracle.ts'
@@ -215,7 +215,7 @@ export function searchContract(under: () => StoreUnderTest): void {
       await store.close()
       for (const result of await settled)
         if (result.status === 'rejected') expect(String(result.reason)).toContain('the store is closed')
-      await expect(store.search('workPackages', slow)).rejects.toThrow()
+      await expect(store.search('workPackages', slow)).rejects.toThrow(StoreClosed)
     })
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Expectation } from '../../src/storage/store.ts'
+import { StoreClosed, type Expectation } from '../../src/storage/store.ts'
 import type { StoreUnderTest } from './contract.ts'
 import { insertUser, newEvent, newWorkPackage, seqsOf, writeSet } from './samples.ts'
 
@@ -158,8 +158,26 @@ export function writeContract(under: () => StoreUnderTest): void {
       const again = await reopen()
       expect(await Promise.all(writes)).toEqual(writes.map(() => ({ outcome: 'committed' })))
       expect((await again.list('users', { where: [], orderBy: [], limit: 1, offset: 0 })).total).toBe(20)
-      await expect(store.commit(writeSet({}))).rejects.toThrow('closed')
+      await expect(store.commit(writeSet({}))).rejects.toThrow(StoreClosed)
       await expect(store.recordDispatch({ attempts: [], deliveries: [], endpoints: [] })).rejects.toThrow('closed')
+    })
+
+    it('refuses to read, by what was asked before too', async () => {
+      const { store, reopen } = under()
+      const query = { where: [{ column: 'id', comparison: '=', value: 1 }], orderBy: [], limit: 1, offset: 0 } as const
+      const reads = [
+        () => store.get('users', 1),
+        () => store.find('users', 'login', 'ada'),
+        () => store.list('users', query),
+        () => store.search('users', query),
+        () => store.sum('users', 'id', query.where),
+        () => store.values('users', 'id', query.where),
+        () => store.delivery(1),
+        () => store.resources(),
+      ]
+      for (const read of reads) await read()
+      await reopen()
+      for (const read of reads) await expect(read(), String(read)).rejects.toThrow(StoreClosed)
     })
   })
 }

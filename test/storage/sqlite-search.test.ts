@@ -7,6 +7,7 @@ import { createLog } from '../../src/base/log.ts'
 import { IN_TIME, installDeadline, unlessPastDeadline } from '../../src/storage/sqlite/deadline.ts'
 import { openReader } from '../../src/storage/sqlite/pragmas.ts'
 import { runSearch } from '../../src/storage/sqlite/search.ts'
+import { SearchThread } from '../../src/storage/sqlite/search-thread.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/storage/sqlite/sqlite-store.ts'
 import { rowReader } from '../../src/storage/sqlite/statements.ts'
 import type { Mutation, SearchQuery, Store } from '../../src/storage/store.ts'
@@ -72,7 +73,7 @@ describe('a search in SQLite', () => {
     let looks = 0
     const setDeadline = installDeadline(db, { elapsed: () => (looks += 1) })
     const run = (parts: Partial<SearchQuery<'workPackages'>>, budgetMs: number) =>
-      runSearch({ db, rows: rowReader(db), setDeadline }, 'workPackages', query(parts), budgetMs)
+      runSearch({ db, rows: rowReader(db), setDeadline }, 'workPackages', query(parts), { budgetMs })
     const { where } = anywhere
     const bySubject = [{ column: 'subject', descending: false }] as const
     const all = [{ where }, { where, groupBy: 'typeId', sums: ['id'] }, { where, sums: ['id'] }, { orderBy: bySubject }]
@@ -89,6 +90,30 @@ describe('a search in SQLite', () => {
     expect(await Promise.all(searches)).toEqual(['answered', 'answered', 'answered', 'busy', 'busy'])
     expect(await refusal(store, anywhere)).toBe('answered')
     await store.close()
+  })
+
+  it('of one asker does not take the places of all', async () => {
+    const store = await filled({ search: { budgetMs: 60_000, waitingMax: 3 } })
+    const askers = ['mia', 'mia', 'mia', 'leo', 'mia', 'leo', undefined, 'zoe']
+    const outcomes = askers.map(async (asker) => {
+      const found = await store.search('workPackages', anywhere, asker)
+      return found.ok ? 'answered' : found.error
+    })
+    const [yes, no] = ['answered', 'busy']
+    expect(await Promise.all(outcomes)).toEqual([yes, yes, no, yes, no, no, yes, no])
+    await store.close()
+  })
+
+  it('whose thread does not end is ended with it, after a while', async () => {
+    const clock = createFakeClock()
+    const entry = new URL('data:text/javascript,for(;;){}')
+    const thread = new SearchThread({ file: '', budgetMs: 1, waitingMax: 1, clock, entry })
+    const running = expect(thread.search('workPackages', anywhere)).rejects.toThrow('the store is closed')
+    const closed = thread.close()
+    expect(clock.timers).toBe(1)
+    clock.advance(1_000)
+    await closed
+    await running
   })
 
   it('is ended by closing the store, which leaves no thread behind', async () => {

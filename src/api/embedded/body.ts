@@ -35,6 +35,9 @@ function formatError(name: string, expected: string, got: unknown): { ok: false;
 export const text: Parse<string> = (value, name) =>
   value === null || isText(value) ? ok(value ?? '') : formatError(name, 'String', value)
 
+/** Characters of a description and its like: many of them still make a page. */
+export const LONG_TEXT_MAX = 262_144
+
 /** Only `raw` of a formattable counts; plain text is taken for it. */
 export const formattable: Parse<string> = (value, name) => {
   const raw = isObject(value) ? (value['raw'] ?? '') : (value ?? '')

@@ -1,7 +1,7 @@
 import type { ProjectRecord } from '../../storage/tables.ts'
 import { dateTime, markdown } from '../v3/representers/formats.ts'
 import { paths } from '../v3/representers/hal.ts'
-import { boolean, formattable, text } from './body.ts'
+import { boolean, formattable, LONG_TEXT_MAX, text } from './body.ts'
 import { NO_ID, type Shape } from './shape.ts'
 import { anyProjectStatus, PROJECT, PROJECT_STATUS } from './targets.ts'
 
@@ -31,12 +31,18 @@ export const PROJECT_SHAPE = {
     },
     favorited: { type: 'Boolean', name: 'Favorited' },
     description: {
-      ...{ type: 'Formattable', name: 'Description' },
+      ...{ type: 'Formattable', name: 'Description', maxLength: LONG_TEXT_MAX },
       ...{ read: formattable, column: 'description' },
       show: ({ description }) => markdown(description),
     },
     statusExplanation: {
-      ...{ type: 'Formattable', name: 'Status description', read: formattable, column: 'statusExplanation' },
+      ...{
+        type: 'Formattable',
+        name: 'Status description',
+        maxLength: LONG_TEXT_MAX,
+        read: formattable,
+        column: 'statusExplanation',
+      },
       show: ({ statusExplanation }) => markdown(statusExplanation),
     },
     createdAt: { type: 'DateTime', name: 'Created on', fixed: true, show: ({ createdAt }) => dateTime(createdAt) },

@@ -3,7 +3,7 @@ import { PRIORITIES, STATUSES, TYPES } from '../v3/catalogue.ts'
 import { dateTime, markdown, optionalDuration } from '../v3/representers/formats.ts'
 import { paths } from '../v3/representers/hal.ts'
 import { workPackageDuration } from '../v3/representers/work-package.ts'
-import { boolean, date, days, formattable, integer, minutes, text } from './body.ts'
+import { boolean, date, days, formattable, integer, LONG_TEXT_MAX, minutes, text } from './body.ts'
 import { NO_ID, type Shape } from './shape.ts'
 import { anyOf, catalogueTarget, PROJECT, USER, WORK_PACKAGE } from './targets.ts'
 
@@ -29,7 +29,7 @@ export const WORK_PACKAGE_SHAPE = {
       show: ({ subject }) => subject,
     },
     description: {
-      ...{ type: 'Formattable', name: 'Description' },
+      ...{ type: 'Formattable', name: 'Description', maxLength: LONG_TEXT_MAX },
       ...{ read: formattable, column: 'description' },
       show: ({ description }) => markdown(description),
     },

@@ -71,22 +71,39 @@ export async function listPage<T extends TableName>(
   const understood = await understand(context, viewer, definition, request)
   if (!understood.ok) return understood
   const listing = understood.value
-  const found = await search(context, definition, listing)
+  const found = await search(context, viewer, definition, listing)
   if (!found.ok) return fail(refused(found.error))
-  const elements = await definition.render(context, viewer, found.value.rows)
+  const { rows, total } = found.value
+  const elements = wantsElements(listing) ? await definition.render(context, viewer, rows) : []
   const { type, links, embedded } = definition
   const collection = {
     ...(type && { type }),
     path: request.path,
     query: listing.effective,
     page: listing.page,
-    total: found.value.total,
+    total,
+    count: wantsElements(listing) ? elements.length : countOf(listing.page, total),
     ...(await totals(context, listing, found.value)),
     elements,
-    ...(links && { links: links(viewer, found.value.rows) }),
-    ...(embedded && wantsEmbedded(listing) && { embedded: await embedded(context, found.value.rows) }),
+    ...(links && { links: links(viewer, rows) }),
+    ...(embedded && wantsEmbedded(listing) && { embedded: await embedded(context, rows) }),
   }
   return listing.selection ? selected(definition, collection, listing.selection) : ok(renderPage(collection))
+}
+
+function wantsElements({ selection }: { selection: Selection | undefined }): boolean {
+  return selection === undefined || selection.elements !== undefined
+}
+
+/** Links of some lists name what the elements have; the others are known without them. */
+function wantsRows(listing: { selection: Selection | undefined }): boolean {
+  const withoutRows = namesOfPage({})
+  return wantsElements(listing) || [...(listing.selection?.collection ?? [])].some((name) => !withoutRows.has(name))
+}
+
+/** How many elements the page has, by arithmetic. */
+function countOf({ offset, size }: Page, total: number): number {
+  return Math.min(size, Math.max(0, total - (offset - 1) * size))
 }
 
 /** What stands beside the elements is part of everything, and cannot be asked for by itself. */
@@ -201,17 +218,21 @@ async function flaggedIds<T extends 'statuses' | 'types'>(
 
 function search<T extends TableName>(
   { store }: ApiContext,
+  viewer: Viewer,
   { table, sums }: ListDefinition<T>,
-  { where, orderBy, page: { offset, size }, grouping, sums: asked }: Listing<T>,
+  listing: Listing<T>,
 ): Promise<Result<SearchResult<T>, SearchRefusal>> {
-  return store.search(table, {
+  const { where, orderBy, grouping, sums: asked } = listing
+  const { offset, size } = listing.page
+  const query = {
     where,
     orderBy,
-    limit: size,
+    limit: wantsRows(listing) ? size : 0,
     offset: (offset - 1) * size,
     ...(grouping && { groupBy: grouping.key.column }),
     ...(sums && asked && { sums: Object.values(sums) }),
-  })
+  }
+  return store.search(table, query, String(viewer.id))
 }
 
 /** How often a client that was told to come again should. */
@@ -228,6 +249,11 @@ function refused(refusal: SearchRefusal): ApiError {
       return apiError(
         'InvalidQuery',
         'There are too many groups to show. Narrow the list with filters, or group by less.',
+      )
+    case 'too large':
+      return apiError(
+        'InvalidQuery',
+        'The texts on this page are too long for one answer. Ask for smaller pages: those of 20 elements are always shown.',
       )
     case 'too slow':
       return apiError(

@@ -2,6 +2,8 @@ import { assert } from '../../base/assert.ts'
 import type { AnyOf, Condition, Order } from '../store.ts'
 import type { TableName } from '../tables.ts'
 import { columnOf, toCell } from './columns.ts'
+import { containsSql } from './contains.ts'
+import { IN_TIME } from './deadline.ts'
 import type { Cell } from './wire.ts'
 
 /** The same for every table: which columns it may name is checked against TABLES at run time too. */
@@ -21,18 +23,29 @@ export interface Fragment {
   readonly values: readonly Cell[]
 }
 
-/**
- * Values are always bound; names of tables and columns come from TABLES only. `first` is asked of every row before anything else; what
- * `follows` an index is looked up in it, and the rest is asked of the rows that leads to, by default as SQLite sees fit.
- */
+export interface WhereOptions {
+  /** Asked of every row before anything else. */
+  readonly first?: string
+  /** The query asks whether it still may, for every row and every text: only for one whose deadline was set. */
+  readonly timed?: boolean
+  /** Which tests are looked up in an index, the rest being asked of the rows that leads to; by default as SQLite sees fit. */
+  readonly follows?: (test: AnyTest) => boolean
+}
+
+interface TestOptions {
+  readonly byIndex: boolean
+  readonly timed: boolean
+}
+
+/** Values are always bound; names of tables and columns come from TABLES only. */
 export function whereSql(
   table: TableName,
   tests: readonly AnyTest[],
-  first?: string,
-  follows: (test: AnyTest) => boolean = () => true,
+  { first, timed = false, follows = () => true }: WhereOptions = {},
 ): Fragment {
-  const parts = tests.map((test) => testSql(table, test, follows(test)))
-  const all = joined(first === undefined ? parts : [{ sql: first, values: [] }, ...parts], ' AND ')
+  const before = [first, timed ? IN_TIME : undefined].filter((sql) => sql !== undefined)
+  const parts = tests.map((test) => testSql(table, test, { byIndex: follows(test), timed }))
+  const all = joined([...before.map((sql) => ({ sql, values: [] })), ...parts], ' AND ')
   return all.sql === '' ? all : { sql: ` WHERE ${all.sql}`, values: all.values }
 }
 
@@ -40,21 +53,21 @@ function joined(parts: readonly Fragment[], operator: ' AND ' | ' OR '): Fragmen
   return { sql: parts.map((part) => part.sql).join(operator), values: parts.flatMap((part) => part.values) }
 }
 
-function testSql(table: TableName, test: AnyTest, byIndex: boolean): Fragment {
-  if (!('anyOf' in test)) return conditionSql(table, test, byIndex)
+function testSql(table: TableName, test: AnyTest, options: TestOptions): Fragment {
+  if (!('anyOf' in test)) return conditionSql(table, test, options)
   assert(test.anyOf.length > 0, 'there is a condition of which one must hold')
   const any = joined(
-    test.anyOf.map((condition) => conditionSql(table, condition, byIndex)),
+    test.anyOf.map((condition) => conditionSql(table, condition, options)),
     ' OR ',
   )
   return { sql: `(${any.sql})`, values: any.values }
 }
 
 /** A condition on several columns passes when it does on any. */
-function conditionSql(table: TableName, condition: AnyCondition, byIndex: boolean): Fragment {
+function conditionSql(table: TableName, condition: AnyCondition, options: TestOptions): Fragment {
   const names = typeof condition.column === 'string' ? [condition.column] : condition.column
   const any = joined(
-    names.map((name) => comparisonSql(table, name, condition, byIndex)),
+    names.map((name) => comparisonSql(table, name, condition, options)),
     ' OR ',
   )
   return { sql: `(${any.sql})`, values: any.values }
@@ -64,7 +77,7 @@ function comparisonSql(
   table: TableName,
   name: string,
   { comparison, value }: AnyCondition,
-  byIndex: boolean,
+  { byIndex, timed }: TestOptions,
 ): Fragment {
   // A sign before a column keeps SQLite from looking the value up in an index.
   const sql = (byIndex ? '' : '+') + columnOf(table, name).sql
@@ -78,15 +91,15 @@ function comparisonSql(
     case 'not in':
       return { sql: `(${sql} IS NULL OR ${sql} NOT IN (SELECT value FROM json_each(?)))`, values: [listOf(value)] }
     case 'below':
-      return { sql: `"id" IN (${belowSql(table, columnOf(table, name).sql)})`, values: [listOf(value)] }
+      return { sql: `"id" IN (${belowSql(table, columnOf(table, name).sql, timed)})`, values: [listOf(value)] }
     case 'not below':
-      return { sql: `"id" NOT IN (${belowSql(table, columnOf(table, name).sql)})`, values: [listOf(value)] }
+      return { sql: `"id" NOT IN (${belowSql(table, columnOf(table, name).sql, timed)})`, values: [listOf(value)] }
     case 'contains':
-      return containsSql(sql, String(value), '> 0')
+      return containsSql(sql, String(value), '> 0', timed)
     case 'starts with':
-      return containsSql(sql, String(value), '= 1')
+      return containsSql(sql, String(value), '= 1', timed)
     case 'not contains':
-      return containsSql(`coalesce(${sql}, '')`, String(value), '= 0')
+      return containsSql(`coalesce(${sql}, '')`, String(value), '= 0', timed)
     case '!=':
       return { sql: `${sql} IS NOT ${boundOrSaid(value)}`, values: boundValues(value) }
     case '=':
@@ -99,18 +112,13 @@ function comparisonSql(
 }
 
 /** UNION leaves out what it has met already, so that a loop ends. */
-function belowSql(table: TableName, sql: string): string {
+function belowSql(table: TableName, sql: string, timed: boolean): string {
+  const inTime = timed ? ' AND in_time("child"."id")' : ''
+  const children = `SELECT "child"."id" FROM "${table}" AS "child"`
   return (
-    `WITH RECURSIVE "below" (id) AS (SELECT "id" FROM "${table}" WHERE ${sql} IN (SELECT value FROM json_each(?)) ` +
-    `UNION SELECT "child"."id" FROM "${table}" AS "child" JOIN "below" ON "child".${sql} = "below".id) SELECT id FROM "below"`
+    `WITH RECURSIVE "below" (id) AS (${children} WHERE "child".${sql} IN (SELECT value FROM json_each(?))${inTime} ` +
+    `UNION ${children} JOIN "below" ON "child".${sql} = "below".id${inTime}) SELECT id FROM "below"`
   )
-}
-
-/** SQLite folds ASCII only. A needle of plain ASCII needs no more; any other goes through our own function, which is slower. */
-function containsSql(sql: string, needle: string, found: '> 0' | '= 0' | '= 1'): Fragment {
-  const folded = needle.toLowerCase()
-  const ascii = /^[\x00-\x7f]*$/.test(folded)
-  return { sql: `instr(${ascii ? 'lower' : 'lower_unicode'}(${sql}), ?) ${found}`, values: [folded] }
 }
 
 function listOf(value: AnyCondition['value']): string {

@@ -1,7 +1,7 @@
 import { COUNTED, type TableName } from '../tables.ts'
 import { columnOf, countedColumns, countsTable } from './columns.ts'
 import { orderSql, whereSql, type AnyOrder, type AnyTest, type Fragment } from './conditions.ts'
-import { IN_TIME, unlessPastDeadline, type SetDeadline } from './deadline.ts'
+import { unlessPastDeadline, type SetDeadline } from './deadline.ts'
 import type { RowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
@@ -74,7 +74,7 @@ export function countedPage(
 
 /** Along the ids, whatever indexes there are: the sign keeps SQLite from using one. */
 function scannedIds(rows: RowReader, table: TableName, { where, orderBy, limit, offset }: Page): number[] {
-  const { sql, values } = whereSql(table, where, IN_TIME, () => false)
+  const { sql, values } = whereSql(table, where, { timed: true, follows: () => false })
   const text = `SELECT "id" FROM "${table}"${sql}${orderSql(table, orderBy)} LIMIT ? OFFSET ?`
   return rows.all(text, [...values, limit, offset]).map(([id]) => Number(id))
 }
@@ -96,7 +96,7 @@ function matchingCounts(table: TableName, where: readonly AnyTest[]): Fragment |
   if (!columns || !where.every((test) => isCounted(table, test))) return undefined
   const [first] = columns
   const narrowed = where.some((test) => !('anyOf' in test) && columnOf(table, String(test.column)).sql === first)
-  const { sql, values } = whereSql(table, where, `${first} ${narrowed ? '<>' : '='} 0`)
+  const { sql, values } = whereSql(table, where, { first: `${first} ${narrowed ? '<>' : '='} 0` })
   return { sql: ` FROM ${countsTable(table)}${sql}`, values }
 }
 

@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { toError, UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { PendingDelivery } from '../records.ts'
+import { StoreClosed } from '../store.ts'
 import { damageOf } from './damage.ts'
 import type { FromWriter, ToWriter, WireResult, WireSet, WriterData } from './wire.ts'
 
@@ -64,7 +65,7 @@ export class GroupQueue {
     this.#worker.on('message', (message: FromWriter) => this.#receive(message))
     this.#worker.on('error', (error) => this.#end(toError(error)))
     this.#worker.on('exit', () => {
-      this.#end(new Error('the store is closed'))
+      this.#end(new StoreClosed())
       this.#closed.resolve()
     })
   }

@@ -35,6 +35,5 @@ export function openReader(file: string): DatabaseSync {
   db.exec('PRAGMA cache_size = -16384')
   db.exec('PRAGMA temp_store = MEMORY')
   db.exec('PRAGMA trusted_schema = OFF')
-  db.function('lower_unicode', { deterministic: true }, (text) => String(text).toLowerCase())
   return db
 }

@@ -7,15 +7,20 @@ import { columnOf, tableInfo } from './columns.ts'
 import { orderSql, whereSql, type Fragment } from './conditions.ts'
 import { countedPage, countedTotal } from './counted.ts'
 import { installDeadline } from './deadline.ts'
-import { inOneView, isNarrow, rowsById, runSearch, type AnySearch, type FoundCells } from './search.ts'
+import { isNarrow, NARROW_ROWS } from './narrow.ts'
+import { inOneView, runSearch, withRows, type AnySearch, type FoundCells } from './search.ts'
 import type { RowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
 /** Carries out a search elsewhere, in its turn. */
-export type SearchElsewhere = (table: TableName, search: AnySearch) => Promise<Result<FoundCells, SearchRefusal>>
+export type SearchElsewhere = (
+  table: TableName,
+  search: AnySearch,
+  asker: string | undefined,
+) => Promise<Result<FoundCells, SearchRefusal>>
 
 /** For what is expected to take a millisecond or two: long texts can make few rows slow. */
-const HERE_BUDGET_MS = 20
+const HERE = { budgetMs: 20, leadMax: NARROW_ROWS }
 
 /**
  * Reads of the API's tables. A search is carried out here if its cost is known to be small, because counters and indexes serve it or
@@ -34,8 +39,8 @@ export function createRecordReader(
   const searchHere = (table: TableName, search: AnySearch) => {
     const plain = search.groupBy === undefined && search.sums === undefined
     const page = plain ? countedPage(connection, table, search) : undefined
-    if (page) return ok({ rows: rowsById(rows, table, page.ids), total: page.total })
-    return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE_BUDGET_MS) : undefined
+    if (page) return withRows(rows, table, page)
+    return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE) : undefined
   }
   return {
     async get(table, id) {
@@ -53,9 +58,13 @@ export function createRecordReader(
       const total = countedTotal(rows, table, query.where) ?? number(counted)
       return { rows: records(table, found), total }
     },
-    async search<T extends TableName>(table: T, query: AnySearch): Promise<Result<SearchResult<T>, SearchRefusal>> {
+    async search<T extends TableName>(
+      table: T,
+      query: AnySearch,
+      asker?: string,
+    ): Promise<Result<SearchResult<T>, SearchRefusal>> {
       const here = inOneView(db, () => searchHere(table, query))
-      const found = here && (here.ok || here.error !== 'too slow') ? here : await elsewhere(table, query)
+      const found = here && (here.ok || here.error !== 'too slow') ? here : await elsewhere(table, query, asker)
       return found.ok ? ok({ ...found.value, rows: records(table, found.value.rows) }) : found
     },
     async sum(table, column, conditions) {

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '../../base/assert.ts'
+import type { Clock } from '../../base/clock.ts'
 import { toError } from '../../base/errors.ts'
 import { fail, type Result } from '../../base/result.ts'
-import type { SearchRefusal } from '../store.ts'
+import { StoreClosed, type SearchRefusal } from '../store.ts'
 import type { TableName } from '../tables.ts'
 import type { AnySearch, FoundCells } from './search.ts'
 
@@ -12,6 +13,9 @@ export interface SearchThreadOptions {
   readonly budgetMs: number
   /** How many may wait for their turn. */
   readonly waitingMax: number
+  readonly clock: Pick<Clock, 'after'>
+  /** Where the thread begins, unless a test brings one that misbehaves. */
+  readonly entry?: URL
 }
 
 export interface SearchRequest {
@@ -31,14 +35,19 @@ export interface SearchThreadData {
 
 interface Entry {
   readonly request: SearchRequest
+  /** Whose it is, if anybody's. */
+  readonly asker: string | undefined
   readonly resolve: (found: Result<FoundCells, SearchRefusal>) => void
   readonly reject: (error: Error) => void
 }
 
+/** A search that was cancelled looks up within milliseconds; a thread that does not end by itself is ended. */
+const CLOSE_GRACE_MS = 1_000
+
 /**
  * The thread on which searches run that may take long, one after the other: others wait for their turn, and are refused when too
- * many wait already, so that an answer takes at most (waitingMax + 1) times the budget. It is started by the first of them: small
- * stores never need it. If it dies, the search it was at fails, and the next starts another.
+ * many wait already, so that an answer takes at most (waitingMax + 1) times the budget. Of one asker one runs and one waits at most,
+ * so that nobody takes all places. It is started by the first of them: small stores never need it. If it dies, the search it was at fails, and the next starts another.
  */
 export class SearchThread {
   readonly #options: SearchThreadOptions
@@ -54,23 +63,35 @@ export class SearchThread {
   }
 
   /** Rejects when the store is closed, or the thread broke down. */
-  search(table: TableName, search: AnySearch): Promise<Result<FoundCells, SearchRefusal>> {
+  search(table: TableName, search: AnySearch, asker?: string): Promise<Result<FoundCells, SearchRefusal>> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(new Error('the store is closed'))
-      const waits = this.#running !== undefined
-      if (waits && this.#waiting.length >= this.#options.waitingMax) return resolve(fail('busy'))
-      this.#waiting.push({ request: { table, search }, resolve, reject })
+      if (this.#closed) return reject(new StoreClosed())
+      if (this.#running !== undefined && !this.#hasPlaceFor(asker)) return resolve(fail('busy'))
+      this.#waiting.push({ request: { table, search }, asker, resolve, reject })
       this.#next()
     })
+  }
+
+  #hasPlaceFor(asker: string | undefined): boolean {
+    if (this.#waiting.length >= this.#options.waitingMax) return false
+    return asker === undefined || this.#waiting.every((entry) => entry.asker !== asker)
   }
 
   /** Ends the search that runs at its next row, and the thread; what waits is rejected. */
   async close(): Promise<void> {
     this.#closed = true
     Atomics.store(this.#cancelled, 0, 1)
-    for (const entry of this.#waiting.splice(0)) entry.reject(new Error('the store is closed'))
-    this.#worker?.postMessage('close')
-    await this.#exited
+    for (const entry of this.#waiting.splice(0)) entry.reject(new StoreClosed())
+    const worker = this.#worker
+    if (!worker) return
+    worker.postMessage('close')
+    const grace = Promise.withResolvers<void>()
+    const timer = this.#options.clock.after(CLOSE_GRACE_MS, grace.resolve)
+    await Promise.race([this.#exited, grace.promise])
+    timer.cancel()
+    this.#running?.reject(new StoreClosed())
+    // Not waited for: a thread is ended between two steps of its program, and whoever stops is not to depend on when that is.
+    void worker.terminate()
   }
 
   #next(): void {
@@ -82,17 +103,15 @@ export class SearchThread {
   }
 
   #start(): Worker {
-    const { file, budgetMs } = this.#options
-    // Published, this file and the worker's are compiled to .js: the extension follows this module's own.
-    const entry = `./search-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`
+    const { file, budgetMs, entry = workerEntry() } = this.#options
     const workerData: SearchThreadData = { file, budgetMs, cancelled: this.#cancelled }
-    const worker = new Worker(new URL(entry, import.meta.url), { workerData })
+    const worker = new Worker(entry, { workerData })
     const exited = Promise.withResolvers<void>()
     this.#exited = exited.promise
     worker.on('message', (answer: SearchAnswer) => this.#receive(answer))
     worker.on('error', (error) => this.#running?.reject(toError(error)))
     worker.on('exit', () => {
-      this.#running?.reject(new Error('the store is closed'))
+      this.#running?.reject(new StoreClosed())
       this.#running = undefined
       this.#worker = undefined
       exited.resolve()
@@ -106,8 +125,13 @@ export class SearchThread {
     assert(entry !== undefined, 'the thread answers a search that runs')
     this.#running = undefined
     if ('failed' in answer) entry.reject(new Error(answer.failed))
-    else if (this.#closed) entry.reject(new Error('the store is closed'))
+    else if (this.#closed) entry.reject(new StoreClosed())
     else entry.resolve(answer.found)
     this.#next()
   }
+}
+
+/** Published, this file and the worker's are compiled to .js: the extension follows this module's own. */
+function workerEntry(): URL {
+  return new URL(`./search-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 }

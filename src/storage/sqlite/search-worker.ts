@@ -18,7 +18,7 @@ const connection = { db, rows: rowReader(db), setDeadline }
 
 function answer({ table, search }: SearchRequest): SearchAnswer {
   try {
-    return { found: inOneView(db, () => runSearch(connection, table, search, budgetMs)) }
+    return { found: inOneView(db, () => runSearch(connection, table, search, { budgetMs })) }
   } catch (thrown) {
     const error = toError(thrown)
     return { failed: error.stack ?? error.message }

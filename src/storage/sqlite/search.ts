@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { Group, SearchRefusal } from '../store.ts'
+import { StoreClosed, type Group, type SearchRefusal } from '../store.ts'
 import type { TableName } from '../tables.ts'
 import { columnOf, tableInfo } from './columns.ts'
 import { orderSql, whereSql, type AnyOrder, type AnyTest, type Fragment } from './conditions.ts'
 import { countedTotal } from './counted.ts'
-import { IN_TIME, unlessPastDeadline, type SetDeadline } from './deadline.ts'
+import { unlessPastDeadline, type SetDeadline } from './deadline.ts'
+import { follower } from './narrow.ts'
 import type { RowReader } from './statements.ts'
 import type { Cell } from './wire.ts'
 
@@ -35,8 +36,15 @@ export interface Connection {
   readonly setDeadline: SetDeadline
 }
 
+export interface SearchBounds {
+  readonly budgetMs: number
+  /** An index that leads to more rows than this is not followed; worked out from how many there are without it. */
+  readonly leadMax?: number
+}
+
 /** All that the work reads is of the same state of the store. */
 export function inOneView<T>(db: DatabaseSync, work: () => T): T {
+  if (!db.isOpen) throw new StoreClosed()
   db.exec('BEGIN')
   try {
     return work()
@@ -50,17 +58,17 @@ export function runSearch(
   { rows, setDeadline }: Connection,
   table: TableName,
   search: AnySearch,
-  budgetMs: number,
+  { budgetMs, leadMax }: SearchBounds,
 ): Result<FoundCells, SearchRefusal> {
   setDeadline(budgetMs)
-  const where = whereSql(table, search.where, IN_TIME, follower(rows, table, search.where))
+  const where = whereSql(table, search.where, { timed: true, follows: follower(rows, table, search.where, leadMax) })
   const found = unlessPastDeadline(() => {
     const totals = searchTotals(rows, table, search, where)
     if (totals.groups && totals.groups.length > GROUPS_MAX) return totals.groups
-    return searchRows(rows, table, search, { ...totals, where })
+    return searchIds(rows, table, search, { ...totals, where })
   })
   if (!found) return fail('too slow')
-  return 'rows' in found ? ok(found) : fail('too many groups')
+  return 'ids' in found ? withRows(rows, table, found) : fail('too many groups')
 }
 
 /** What all rows that match add up to; the total only if it comes by the way. */
@@ -94,65 +102,55 @@ function toGroup([value = null, count, ...sums]: readonly Cell[]): Group {
   return { value, count: Number(count), sums: sums.map(Number) }
 }
 
-/** First the ids, so that what is sorted is small; then their rows. */
-function searchRows(
+/** The page as ids: so what is sorted is small. */
+interface FoundIds extends Omit<FoundCells, 'rows'> {
+  readonly ids: readonly number[]
+}
+
+function searchIds(
   rows: RowReader,
   table: TableName,
   { limit, offset, orderBy }: AnySearch,
   { where, ...totals }: Totals & { readonly where: Fragment },
-): FoundCells {
+): FoundIds {
   const nothing = limit === 0 || offset >= (totals.total ?? Infinity)
   const sql = `SELECT "id" FROM "${table}"${where.sql}${orderSql(table, orderBy)} LIMIT ? OFFSET ?`
   const ids = nothing ? [] : rows.all(sql, [...where.values, limit, offset]).map(([id]) => Number(id))
   const isLastPage = ids.length < limit && (ids.length > 0 || offset === 0)
   const counted = () => Number(rows.get(`SELECT count(*) FROM "${table}"${where.sql}`, where.values)?.[0])
   const total = totals.total ?? (isLastPage && !nothing ? offset + ids.length : counted())
-  return { ...totals, rows: rowsById(rows, table, ids), total }
+  return { ...totals, ids, total }
+}
+
+/** Texts of one page, in bytes: more would hold the thread up that renders them, and in the end be longer than a string can be. */
+const PAGE_BYTES_MAX = 4 * 1024 * 1024
+/** A page of so few is always shown: it is the smallest that is offered to people. */
+const ROWS_ALWAYS = 20
+
+/** What was found with its rows in place of their ids, unless they are too much to show. */
+export function withRows(
+  rows: RowReader,
+  table: TableName,
+  { ids, ...found }: FoundIds,
+): Result<FoundCells, SearchRefusal> {
+  if (ids.length > ROWS_ALWAYS && textOf(rows, table, ids) > PAGE_BYTES_MAX) return fail('too large')
+  return ok({ ...found, rows: rowsById(rows, table, ids) })
+}
+
+/** SQLite knows the lengths without reading the texts. */
+function textOf(rows: RowReader, table: TableName, ids: readonly number[]): number {
+  const texts = tableInfo(table).columns.filter(({ type }) => type === 'text')
+  const bytes = ['0', ...texts.map(({ sql }) => `coalesce(octet_length(${sql}), 0)`)].join(' + ')
+  const sql = `SELECT sum(${bytes}) FROM "${table}" WHERE "id" IN (SELECT value FROM json_each(?))`
+  return Number(rows.get(sql, [JSON.stringify(ids)])?.[0])
 }
 
 /** The rows of the ids, in their order. */
-export function rowsById(rows: RowReader, table: TableName, ids: readonly number[]): Cell[][] {
+function rowsById(rows: RowReader, table: TableName, ids: readonly number[]): Cell[][] {
   if (ids.length === 0) return []
   const { selectSql, columns } = tableInfo(table)
   const place = columns.findIndex(({ name }) => name === 'id')
   const sql = `SELECT ${selectSql} FROM "${table}" WHERE "id" IN (SELECT value FROM json_each(?))`
   const byId = new Map(rows.all(sql, [JSON.stringify(ids)]).map((cells) => [cells[place], cells]))
   return ids.map((id) => byId.get(id)).filter((cells) => cells !== undefined)
-}
-
-/** Rows that are looked at on the thread that asked: a millisecond or two. */
-const NARROW_ROWS = 2_000
-/** An index that leads to a larger share of the rows makes them dearer than reading all one after the other. */
-const SHARE_MAX = 0.05
-
-/** Whether a search has few rows to look at: the table has no more, or an index leads to those it is about. */
-export function isNarrow(rows: RowReader, table: TableName, where: readonly AnyTest[]): boolean {
-  const isFew = (tests: readonly AnyTest[]) => countUpTo(rows, table, tests, NARROW_ROWS) <= NARROW_ROWS
-  return isFew([]) || where.some((test) => leadsByIndex(table, test) && isFew([test]))
-}
-
-/** The one test whose index is followed: that which leads to the fewest rows, if they are few; SQLite knows no numbers to choose by. */
-function follower(rows: RowReader, table: TableName, where: readonly AnyTest[]): (test: AnyTest) => boolean {
-  const highest = Number(rows.get(`SELECT max("id") FROM "${table}"`, [])?.[0] ?? 0)
-  let most = Math.max(NARROW_ROWS, Math.floor(highest * SHARE_MAX))
-  let lead: AnyTest | undefined
-  for (const test of where.filter((candidate) => leadsByIndex(table, candidate))) {
-    const count = countUpTo(rows, table, [test], most)
-    if (count > most) continue
-    lead = test
-    most = count
-  }
-  return (test) => test === lead
-}
-
-/** How many rows pass, or one more than `most`. */
-function countUpTo(rows: RowReader, table: TableName, tests: readonly AnyTest[], most: number): number {
-  const { sql, values } = whereSql(table, tests)
-  return Number(rows.get(`SELECT count(*) FROM (SELECT 1 FROM "${table}"${sql} LIMIT ?)`, [...values, most + 1])?.[0])
-}
-
-function leadsByIndex(table: TableName, test: AnyTest): boolean {
-  if ('anyOf' in test || typeof test.column !== 'string' || !['=', 'in'].includes(test.comparison)) return false
-  const { name, unique, indexed } = columnOf(table, test.column)
-  return name === 'id' || unique || indexed
 }

@@ -92,7 +92,7 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
   })
   try {
     const reader = openReader(file)
-    const searches = new SearchThread({ file, ...(options.search ?? SEARCH) })
+    const searches = new SearchThread({ file, clock: options.clock, ...(options.search ?? SEARCH) })
     return createStore({ queue, file, reader, searches, listeners, clock: options.clock, unlock })
   } catch (thrown) {
     queue.fail(toError(thrown))
@@ -145,7 +145,9 @@ function createStore({ queue, file, reader, searches, listeners, clock, unlock }
     unlock()
   }
   return {
-    ...createRecordReader(reader, rowReader(reads), clock, (table, search) => searches.search(table, search)),
+    ...createRecordReader(reader, rowReader(reads), clock, (table, search, asker) =>
+      searches.search(table, search, asker),
+    ),
     ...deliveryReader,
     allocateId: (table) => counters.nextId(table),
     commit: (write) => writes.commit(write),

@@ -1,15 +1,20 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { StoreClosed } from '../store.ts'
 import type { Cell } from './wire.ts'
 
 /** Shapes of statements are few but not bounded by us (lists combine filters freely): the oldest makes room. */
 const STATEMENTS_MAX = 500
 
+/** What reading needs of a connection. */
+export type Reads = Pick<DatabaseSync, 'prepare' | 'isOpen'>
+
 export type Prepare = (sql: string) => StatementSync
 
-/** Statements of one connection, each prepared once per text. */
-export function statementCache(db: Pick<DatabaseSync, 'prepare'>): Prepare {
+/** Statements of one connection, each prepared once per text; none any more once it is closed. */
+export function statementCache(db: Reads): Prepare {
   const statements = new Map<string, StatementSync>()
   return (sql) => {
+    if (!db.isOpen) throw new StoreClosed()
     const known = statements.get(sql)
     if (known !== undefined) return known
     const oldest = statements.keys().next().value
@@ -21,7 +26,7 @@ export function statementCache(db: Pick<DatabaseSync, 'prepare'>): Prepare {
 }
 
 /** The same connection, whose preparing and reading throw what `judge` makes of what was thrown. */
-export function judgedReads(db: DatabaseSync, judge: (thrown: unknown) => unknown): Pick<DatabaseSync, 'prepare'> {
+export function judgedReads(db: DatabaseSync, judge: (thrown: unknown) => unknown): Reads {
   const judged = <F extends (...given: never[]) => unknown>(call: F): F => {
     const judgedCall = (...given: Parameters<F>) => {
       try {
@@ -33,6 +38,9 @@ export function judgedReads(db: DatabaseSync, judge: (thrown: unknown) => unknow
     return judgedCall as F
   }
   return {
+    get isOpen() {
+      return db.isOpen
+    },
     prepare: judged((sql: string) => {
       const statement = db.prepare(sql)
       statement.get = judged(statement.get.bind(statement))
@@ -52,7 +60,7 @@ export interface RowReader {
  * Rows that are to become records are read as arrays and built here: a page of 20 costs a third of what it does to copy the
  * prototype-less objects that `node:sqlite` makes (measured: 34 against 97 us).
  */
-export function rowReader(db: Pick<DatabaseSync, 'prepare'>): RowReader {
+export function rowReader(db: Reads): RowReader {
   const arrays = statementCache(db)
   const prepare = (sql: string) => {
     const statement = arrays(sql)

@@ -4,7 +4,7 @@ import { sleep, type Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { NewEvent, PendingDelivery } from '../records.ts'
-import type { CommitResult, WriteSet } from '../store.ts'
+import { StoreClosed, type CommitResult, type WriteSet } from '../store.ts'
 import type { Counters } from './counters.ts'
 import { encodeCommit } from './encode.ts'
 import type { GroupQueue } from './group-queue.ts'
@@ -44,7 +44,7 @@ export function createWrites(parts: Parts): Writes {
   const closing = new AbortController()
   const retrying = new Set<Promise<unknown>>()
   const submit = (set: WireSet, chars: number, deliveries?: readonly PendingDelivery[]): Promise<WireResult> =>
-    closing.signal.aborted ? Promise.reject(new Error('the store is closed')) : queue.submit(set, chars, deliveries)
+    closing.signal.aborted ? Promise.reject(new StoreClosed()) : queue.submit(set, chars, deliveries)
   const retry = (first: WireResult, set: WireSet) => {
     const work = retryUntilWritten(parts, closing.signal, first, () => queue.submit(set, 0))
     retrying.add(work)

@@ -83,9 +83,13 @@ export function partFilter<T extends TableName>(...columns: readonly Column<T>[]
   }
 }
 
+/** Longer than any name: a longer one makes every comparison dearer. */
+const PART_MAX = 255
+
 function part<C>(values: readonly string[], build: (value: string) => C[]): C[] | string {
   const [value] = values
-  return value === undefined ? ONE_NEEDED : build(value)
+  if (value === undefined) return ONE_NEEDED
+  return value.length > PART_MAX ? `a part of a text has at most ${PART_MAX} characters` : build(value)
 }
 
 /** Searching: `**` (and `~`) finds the text in any of the columns. */

@@ -2,6 +2,7 @@ import { fail, ok, type Result } from '../../../base/result.ts'
 import type { AnyOf, Condition } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { apiError, combineErrors, type ApiError } from '../../errors.ts'
+import { checkCost } from './cost.ts'
 
 /** One filter of a request, as written. */
 export interface FilterInput {
@@ -93,7 +94,7 @@ export async function compileFilters<T extends TableName>(
   lookups: FilterLookups,
   validSubset: boolean,
 ): Promise<Result<CompiledFilters<T>, ApiError>> {
-  const where: Conditions<T>[number][] = []
+  const where: Conditions<T>[] = []
   const valid: FilterInput[] = []
   const errors: ApiError[] = []
   for (const input of inputs) {
@@ -101,12 +102,14 @@ export async function compileFilters<T extends TableName>(
     if (typeof compiled === 'string') {
       errors.push(apiError('InvalidQuery', compiled))
     } else {
-      where.push(...compiled)
+      where.push(compiled)
       valid.push(input)
     }
   }
   const [first, ...rest] = errors
-  return first && !validSubset ? fail(combineErrors([first, ...rest], 'MultipleQueryErrors')) : ok({ where, valid })
+  if (first && !validSubset) return fail(combineErrors([first, ...rest], 'MultipleQueryErrors'))
+  const tooMuch = checkCost(where)
+  return tooMuch ? fail(tooMuch) : ok({ where: where.flat(), valid })
 }
 
 async function compileFilter<T extends TableName>(

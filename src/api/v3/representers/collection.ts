@@ -10,6 +10,8 @@ export interface CollectionPage {
   readonly query: Readonly<Record<string, string>>
   readonly page: Page
   readonly total: number
+  /** Elements of the page, whether they are wanted or not. */
+  readonly count: number
   readonly groups?: readonly Hal[]
   readonly totalSums?: Hal
   /** JSON of each element. */
@@ -21,11 +23,11 @@ export interface CollectionPage {
 
 /** The page as JSON, around the elements' own. Reference §7: offset is a page number, and links carry the effective values. */
 export function renderPage(collection: CollectionPage): string {
-  const { page, total, elements, embedded = {} } = collection
+  const { page, total, count, elements, embedded = {} } = collection
   const type = collection.type ?? 'Collection'
   const beside = Object.entries(embedded).map(([name, json]) => `,"${name}":${json}`)
   return (
-    `{"_type":"${type}","total":${total},"count":${elements.length},"pageSize":${page.size},"offset":${page.offset},` +
+    `{"_type":"${type}","total":${total},"count":${count},"pageSize":${page.size},"offset":${page.offset},` +
     `${renderTotals(collection)}"_embedded":{"elements":[${elements.join(',')}]${beside.join('')}},` +
     `"_links":${JSON.stringify(allLinks(collection))}}`
   )
@@ -49,10 +51,10 @@ export function namesOfPage({ links = {} }: Pick<CollectionPage, 'links'>): Read
 
 /** The part of the page that was selected. */
 export function renderSelected(collection: CollectionPage, { collection: wanted, elements }: Selection): string {
-  const { type = 'Collection', page, total, groups, totalSums } = collection
+  const { type = 'Collection', page, total, count, groups, totalSums } = collection
   const { _links, ...properties } = pick(
     {
-      ...{ _type: type, total, count: collection.elements.length, pageSize: page.size, offset: page.offset },
+      ...{ _type: type, total, count, pageSize: page.size, offset: page.offset },
       ...(groups && { groups }),
       ...(totalSums && { totalSums }),
       _links: allLinks(collection),
