@@ -7,7 +7,7 @@ type ColumnType = 'integer' | 'text' | 'boolean'
 interface Column<T extends ColumnType = ColumnType, N extends boolean = boolean> {
   readonly type: T
   readonly nullable: N
-  /** No two rows share the value, compared without case for text. */
+  /** No two rows share the value, compared without case for text; any number may have none. */
   readonly unique?: boolean
   /** Rows are looked up or filtered by it. */
   readonly indexed?: boolean
@@ -28,7 +28,8 @@ export const TABLES = {
     login: unique(text),
     firstName: text,
     lastName: text,
-    email: text,
+    /** Null once the user is deleted: nobody is kept from an address by somebody who is gone. */
+    email: unique(optionalText),
     admin: boolean,
     /** active | registered | locked | invited | deleted: a deleted user's row stays, without the person, for what it wrote. */
     status: text,

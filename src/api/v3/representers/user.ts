@@ -27,7 +27,7 @@ export function renderUser(user: UserRecord, viewer: Viewer): Hal {
     admin: user.admin,
     firstName: user.firstName,
     lastName: user.lastName,
-    email: user.email,
+    email: user.email ?? '',
     avatar: '',
     status: user.status,
     identityUrl: null,
