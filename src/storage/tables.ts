@@ -139,6 +139,14 @@ export const TABLES = {
     /** The comment; empty when nothing was said. Last, so that counting and filtering need not read past it. */
     notes: text,
   },
+  /** Who wants to know of a work package. Goes with its work package, and with its user. */
+  watchers: {
+    id: integer,
+    workPackageId: indexed(integer),
+    userId: integer,
+    /** `workPackageId/userId`: nobody watches twice. */
+    pair: unique(text),
+  },
   timeEntries: {
     id: integer,
     projectId: indexed(integer),
@@ -162,6 +170,8 @@ export const INDEXES = [
   { table: 'workPackages', columns: ['projectId', 'statusId'] },
   /** Running timers: few, and each user's is looked for whenever one is started. */
   { table: 'timeEntries', columns: ['userId'], where: 'ongoing' },
+  /** All that somebody watches is read at once, from the index alone. */
+  { table: 'watchers', columns: ['userId', 'workPackageId'] },
 ] as const
 
 /**
@@ -193,4 +203,5 @@ export type ActivityRecord = RecordOf<'activities'>
 export type ProjectRecord = RecordOf<'projects'>
 export type WorkPackageRecord = RecordOf<'workPackages'>
 export type JournalRecord = RecordOf<'journals'>
+export type WatcherRecord = RecordOf<'watchers'>
 export type TimeEntryRecord = RecordOf<'timeEntries'>

@@ -86,7 +86,7 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens and memberships go first, on the usual conditions (removal.ts).
+ * Tokens, memberships and what it watches go first, on the usual conditions (removal.ts).
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
@@ -101,8 +101,9 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
     below: [
       () => removePlainRows(context, 'tokens', 'userId', id, chain),
       () => removePlainRows(context, 'memberships', 'userId', id, chain),
+      () => removePlainRows(context, 'watchers', 'userId', id, chain),
     ],
-    none: [absent('tokens', 'userId', id), absent('memberships', 'userId', id)],
+    none: [absent('tokens', 'userId', id), absent('memberships', 'userId', id), absent('watchers', 'userId', id)],
     last: async () => ({ expect: [], mutations: [{ op: 'update', table: 'users', id, changes }] }),
   })
   return removed.ok ? ok(undefined) : removed

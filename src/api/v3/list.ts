@@ -12,6 +12,7 @@ import { checkElements, checkSelected, namesOf, parseSelect, type Selection } fr
 import { byId, parseSort, type SortInput, type SortTable } from './query/sort.ts'
 import { namesOfPage, renderPage, renderSelected, type CollectionPage } from './representers/collection.ts'
 import type { Hal } from './representers/hal.ts'
+import { knownWatchedBy } from './watching.ts'
 
 /** A paginated collection, told as a table. */
 export interface ListDefinition<T extends TableName> {
@@ -172,6 +173,7 @@ async function conditions<T extends TableName>(
     closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
     milestoneTypeIds: () => flaggedIds(context, 'types', 'isMilestone'),
     usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
+    watchedBy: (userId: number) => knownWatchedBy(context.store, viewer, userId),
   }
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled

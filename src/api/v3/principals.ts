@@ -55,7 +55,7 @@ const kindFilter: FilterDefinition<'users'> = {
   },
 }
 
-const PRINCIPALS: ListDefinition<'users'> = {
+export const PRINCIPALS: ListDefinition<'users'> = {
   table: 'users',
   visible: async (viewer, store) => [
     ...(await visibleUsers(viewer, store)),
