@@ -60,7 +60,8 @@ export interface Target {
   readonly read: Parse<string | null>
   /** What the column holds for the last segment of an href; undefined when there is nothing such. */
   find(search: Search, segment: string): Promise<number | string | undefined>
-  link(store: ApiStore, value: number | string): Promise<Link>
+  /** What is not to be seen is there, but not named. */
+  link(search: Search, value: number | string): Promise<Link>
 }
 
 /** What a client may choose from: all of it, or where to look. */

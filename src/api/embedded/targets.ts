@@ -1,7 +1,9 @@
 import type { RecordOf, TableName } from '../../storage/tables.ts'
+import type { Viewer } from '../context.ts'
+import { sees } from '../permissions.ts'
 import { catalogueRows, type Catalogue, type CatalogueTable } from '../v3/catalogue.ts'
 import { findVisibleProject, readRow, readVisible } from '../v3/find.ts'
-import { NO_LINK, paths, type Link } from '../v3/representers/hal.ts'
+import { NO_LINK, paths, undisclosed, type Link } from '../v3/representers/hal.ts'
 import { PROJECT_STATUSES, projectLink, renderProjectStatus, projectStatusLink } from '../v3/representers/project.ts'
 import { userLink } from '../v3/representers/user.ts'
 import { workPackageLink } from '../v3/representers/work-package.ts'
@@ -15,6 +17,7 @@ function rowTarget<T extends TableName>(
   namespace: string,
   linkOf: (row: RecordOf<T>) => Link,
   usable: (row: RecordOf<T>) => boolean = () => true,
+  shown: (viewer: Viewer, row: RecordOf<T>) => boolean = () => true,
 ): Target {
   return {
     read: reference(namespace),
@@ -22,9 +25,10 @@ function rowTarget<T extends TableName>(
       const row = await readRow(store, table, segment)
       return row && usable(row) ? row.id : undefined
     },
-    async link(store, value) {
+    async link({ store, viewer }, value) {
       const row = await store.get(table, Number(value))
-      return row ? linkOf(row) : NO_LINK
+      if (!row) return NO_LINK
+      return shown(viewer, row) ? linkOf(row) : undisclosed('selected parent')
     },
   }
 }
@@ -32,13 +36,15 @@ function rowTarget<T extends TableName>(
 export const USER = rowTarget('users', 'users', userLink)
 
 export const WORK_PACKAGE: Target = {
-  ...rowTarget('workPackages', 'work_packages', workPackageLink),
+  ...rowTarget('workPackages', 'work_packages', workPackageLink, undefined, (viewer, row) =>
+    sees(viewer, row.projectId),
+  ),
   find: async ({ store, viewer }, segment) => (await readVisible(store, viewer, 'workPackages', segment))?.id,
 }
 
 /** By id or identifier, under its older and its newer name. */
 export const PROJECT: Target = {
-  ...rowTarget('projects', 'projects', projectLink),
+  ...rowTarget('projects', 'projects', projectLink, undefined, (viewer, row) => sees(viewer, row.id)),
   read: reference('projects', 'workspaces'),
   async find({ store, viewer }, segment) {
     const project = await findVisibleProject(store, viewer, segment)

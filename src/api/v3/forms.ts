@@ -62,7 +62,10 @@ function formRoute<R>(app: FastifyInstance, { store }: ApiContext, form: FormRou
     const drafted = await settled(() => form.draft(request))
     if (!drafted.ok) return sendResult(reply, drafted)
     const draft = drafted.value
-    return sendResult(reply, ok<Hal>(await renderForm(store, { ...(await form.place(draft)), draft })))
+    return sendResult(
+      reply,
+      ok<Hal>(await renderForm({ store, viewer: viewerOf(request) }, { ...(await form.place(draft)), draft })),
+    )
   })
 }
 

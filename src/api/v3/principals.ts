@@ -73,7 +73,7 @@ export const PRINCIPALS: ListDefinition<'users'> = {
   sort: { id: 'id', name: 'firstName' },
   fields: [
     ...['_type', 'id', 'name', 'avatar', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
-    ...['status', 'identityUrl', 'language', 'self', 'memberships', 'showUser'],
+    ...['status', 'identityUrl', 'language', 'self', 'memberships'],
   ],
   render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
 }

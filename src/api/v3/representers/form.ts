@@ -1,6 +1,6 @@
 import type { ApiStore } from '../../context.ts'
 import type { Draft } from '../../embedded/draft.ts'
-import { NO_ID, type Shape } from '../../embedded/shape.ts'
+import { NO_ID, type Search, type Shape } from '../../embedded/shape.ts'
 import { combineErrors, renderError, type ApiError } from '../../errors.ts'
 import { NO_LINK, type Hal, type Link } from './hal.ts'
 import { isPartOf, renderSchema, type Choices } from './schema.ts'
@@ -17,14 +17,15 @@ export interface FormView<R> {
 }
 
 /** A form (reference §12.5): the resource as it would be, what may be set to what, and what is wrong. Nothing is saved. */
-export async function renderForm<R>(store: ApiStore, view: FormView<R>): Promise<Hal> {
+export async function renderForm<R>(search: Search, view: FormView<R>): Promise<Hal> {
   const { shape, draft, milestone = false } = view
   const { outcome } = draft
+  const { store } = search
   const self: Link = { href: view.self, method: 'post' }
   return {
     _type: 'Form',
     _embedded: {
-      payload: await renderPayload(store, shape, draft, milestone),
+      payload: await renderPayload(search, shape, draft, milestone),
       schema: renderSchema(shape, view.schema, { milestone, choices: await choicesOf(store, shape, draft.record) }),
       validationErrors: outcome.ok ? {} : byProperty(outcome.error),
     },
@@ -33,7 +34,7 @@ export async function renderForm<R>(store: ApiStore, view: FormView<R>): Promise
 }
 
 async function renderPayload<R>(
-  store: ApiStore,
+  search: Search,
   shape: Shape<R>,
   { record, current }: Draft<R>,
   milestone: boolean,
@@ -47,7 +48,7 @@ async function renderPayload<R>(
   for (const [name, { target, column, role }] of Object.entries(shape.links)) {
     if (!target || column === undefined || role !== undefined) continue
     const value = record[column] as number | string | null
-    links[name] = value === null || value === NO_ID ? NO_LINK : await target.link(store, value)
+    links[name] = value === null || value === NO_ID ? NO_LINK : await target.link(search, value)
   }
   return { ...payload, _links: links }
 }

@@ -56,7 +56,6 @@ export const paths = {
   roles: `${BASE}/roles`,
   role: (id: number) => `${BASE}/roles/${id}`,
   principals: `${BASE}/principals`,
-  relations: `${BASE}/relations`,
 } as const
 
 /** A path with a `filters` query of one filter, as links carry it. */

@@ -38,7 +38,6 @@ export function renderUser(user: UserRecord, viewer: Viewer): Hal {
         href: filteredPath(paths.memberships, 'principal', '=', [String(user.id)]),
         title: 'Memberships',
       },
-      showUser: { href: `/users/${user.id}`, type: 'text/html' },
     },
   }
 }
