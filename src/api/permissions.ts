@@ -1,5 +1,5 @@
 import type { Condition, RecordReader } from '../storage/store.ts'
-import type { RecordOf, TableName, UserRecord } from '../storage/tables.ts'
+import type { ProjectRecord, RecordOf, TableName, UserRecord } from '../storage/tables.ts'
 import type { Grants, Viewer } from './context.ts'
 
 /**
@@ -34,6 +34,15 @@ export function asAdministrator(viewer: Viewer): Viewer {
 
 export function sees({ admin, grants }: Viewer, projectId: number): boolean {
   return admin || grants.member.has(projectId) || grants.open.has(projectId)
+}
+
+/** Which users see the project. */
+export async function whoSees(store: RecordReader, project: ProjectRecord): Promise<(user: UserRecord) => boolean> {
+  if (project.public && project.active) return () => true
+  const members = await store.values('memberships', 'userId', [
+    { column: 'projectId', comparison: '=', value: project.id },
+  ])
+  return ({ id, admin }) => admin || members.has(id)
 }
 
 /** Work packages, comments and time of one's own. */

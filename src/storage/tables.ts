@@ -7,7 +7,7 @@ type ColumnType = 'integer' | 'text' | 'boolean'
 interface Column<T extends ColumnType = ColumnType, N extends boolean = boolean> {
   readonly type: T
   readonly nullable: N
-  /** No two rows share the value, compared without case for text. */
+  /** No two rows share the value, compared without case for text; any number may have none. */
   readonly unique?: boolean
   /** Rows are looked up or filtered by it. */
   readonly indexed?: boolean
@@ -28,7 +28,8 @@ export const TABLES = {
     login: unique(text),
     firstName: text,
     lastName: text,
-    email: text,
+    /** Null once the user is deleted: nobody is kept from an address by somebody who is gone. */
+    email: unique(optionalText),
     admin: boolean,
     /** active | registered | locked | invited | deleted: a deleted user's row stays, without the person, for what it wrote. */
     status: text,
@@ -138,6 +139,14 @@ export const TABLES = {
     /** The comment; empty when nothing was said. Last, so that counting and filtering need not read past it. */
     notes: text,
   },
+  /** Who wants to know of a work package. Goes with its work package, and with its user. */
+  watchers: {
+    id: integer,
+    workPackageId: indexed(integer),
+    userId: integer,
+    /** `workPackageId/userId`: nobody watches twice. */
+    pair: unique(text),
+  },
   timeEntries: {
     id: integer,
     projectId: indexed(integer),
@@ -161,6 +170,8 @@ export const INDEXES = [
   { table: 'workPackages', columns: ['projectId', 'statusId'] },
   /** Running timers: few, and each user's is looked for whenever one is started. */
   { table: 'timeEntries', columns: ['userId'], where: 'ongoing' },
+  /** All that somebody watches is read at once, from the index alone. */
+  { table: 'watchers', columns: ['userId', 'workPackageId'] },
 ] as const
 
 /**
@@ -192,4 +203,5 @@ export type ActivityRecord = RecordOf<'activities'>
 export type ProjectRecord = RecordOf<'projects'>
 export type WorkPackageRecord = RecordOf<'workPackages'>
 export type JournalRecord = RecordOf<'journals'>
+export type WatcherRecord = RecordOf<'watchers'>
 export type TimeEntryRecord = RecordOf<'timeEntries'>

@@ -149,6 +149,19 @@ function workRows(): Row[] {
     ['GET /work_packages/{id}/attachments', at('/attachments'), SEEN],
     ['GET /work_packages/{id}/relations', at('/relations'), SEEN],
     ['GET /work_packages/{id}/available_assignees', at('/available_assignees'), WORKED],
+    ['GET /work_packages/{id}/available_projects', at('/available_projects'), WORKED],
+    ['GET /work_packages/{id}/available_watchers', at('/available_watchers'), WORKED],
+    ['GET /work_packages/{id}/watchers', at('/watchers'), WORKED],
+    [
+      'POST /work_packages/{id}/watchers',
+      async (place) => [...(await at('/watchers')(place)), { user: href(`users/${await made.colleague(place)}`) }],
+      [201, 201, 201, 403, 404],
+    ],
+    [
+      'DELETE /work_packages/{id}/watchers/{user_id}',
+      async (place) => at(`/watchers/${await made.colleague(place)}`)(place),
+      [204, 204, 204, 403, 404],
+    ],
   ]
 }
 
@@ -251,6 +264,7 @@ const ROWS: readonly Row[] = [
   all('/projects/available_parent_projects'),
   all('/work_packages/available_projects'),
   all('/time_entries/available_projects'),
+  all('/time_entries/available_work_packages'),
   ['POST /projects', () => ['/projects', { name: 'New' }], [201, 403, 403, 403, 403]],
   all('/project_statuses/{id}', '/project_statuses/on_track'),
   ...['types', 'statuses', 'priorities', 'time_entries/activities', 'roles'].flatMap((name) => [

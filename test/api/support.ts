@@ -167,6 +167,12 @@ export function overriding(store: ApiStore, parts: Partial<ApiStore>): ApiStore 
   return Object.assign(Object.create(store) as ApiStore, parts)
 }
 
+/** A work package as events have it: without the viewer's own links for watching. */
+export function withoutWatching<T extends Pick<Json, '_links'>>(shown: T): T {
+  const names = /^(watch|unwatch|watchers|availableWatchers|addWatcher|removeWatcher)$/
+  return { ...shown, _links: Object.fromEntries(Object.entries(shown._links).filter(([name]) => !names.test(name))) }
+}
+
 export const MEMBER = href('roles/1')
 export const PROJECT_ADMIN = href('roles/2')
 

@@ -10,6 +10,8 @@ beforeAll(async () => {
 afterAll(() => api.close())
 
 const jane = { login: 'jane', firstName: 'Jane', lastName: 'Doe', email: 'jane@example.net' }
+const person = (login: string) => ({ ...jane, login, email: `${login}@example.net` })
+const john = person('john')
 const path = (id: number | string, rest = '') => `/api/v3/users/${id}${rest}`
 const identifier = (body: Json) => String(body['errorIdentifier']).replace(/.*:/, '')
 const ids = (body: Json) => body._embedded.elements.map((element) => element.id)
@@ -41,16 +43,17 @@ describe('creating a user', () => {
       {},
       ["Username can't be blank.", "First name can't be blank.", "Last name can't be blank.", "Email can't be blank."],
     ],
-    [{ ...jane, login: 'JANE' }, ['Username has already been taken.']],
-    [{ ...jane, login: 'me' }, ['Username is invalid.']],
-    [{ ...jane, login: 'a/b' }, ['Username is invalid.']],
-    [{ ...jane, login: ':deleted:7' }, ['Username is invalid.']],
-    [{ ...jane, login: 'x'.repeat(257) }, ['Username is too long (maximum is 256 characters).']],
-    [{ ...jane, login: 'j2', email: 'nowhere' }, ['Email is invalid.']],
-    [{ ...jane, login: 'j2', language: 'Klingon' }, ['Language is invalid.']],
-    [{ ...jane, login: 'j2', status: 'locked' }, ['Status is not set to one of the allowed values.']],
-    [{ ...jane, login: 'j2', admin: 'yes' }, [expect.stringMatching(/^Invalid format for property 'admin'/)]],
-    [{ ...jane, login: 'j2', id: 7 }, ['Id was attempted to be written but is not writable.']],
+    [{ ...jane, login: 'JANE', email: 'other@example.net' }, ['Username has already been taken.']],
+    [{ ...jane, login: 'other', email: 'Jane@Example.NET' }, ['Email has already been taken.']],
+    [{ ...john, login: 'me' }, ['Username is invalid.']],
+    [{ ...john, login: 'a/b' }, ['Username is invalid.']],
+    [{ ...john, login: ':deleted:7' }, ['Username is invalid.']],
+    [{ ...john, login: 'x'.repeat(257) }, ['Username is too long (maximum is 256 characters).']],
+    [{ ...john, email: 'nowhere' }, ['Email is invalid.']],
+    [{ ...john, language: 'Klingon' }, ['Language is invalid.']],
+    [{ ...john, status: 'locked' }, ['Status is not set to one of the allowed values.']],
+    [{ ...john, admin: 'yes' }, [expect.stringMatching(/^Invalid format for property 'admin'/)]],
+    [{ ...john, id: 7 }, ['Id was attempted to be written but is not writable.']],
   ])('is refused: %j', async (body, messages) => {
     const response = await api.call('POST', '/api/v3/users', body)
     const answer: Json = response.json()
@@ -59,23 +62,41 @@ describe('creating a user', () => {
   })
 
   it('by several at once under one login: one is created', async () => {
-    const twin = { ...jane, login: 'twin' }
     const answers = await Promise.all(
-      ['twin', 'Twin', 'TWIN'].map((login) => api.call('POST', '/api/v3/users', { ...twin, login })),
+      ['twin', 'Twin', 'TWIN'].map((login, i) =>
+        api.call('POST', '/api/v3/users', { ...jane, login, email: `twin${i}@example.net` }),
+      ),
     )
     expect(answers.map((answer) => answer.statusCode).sort()).toEqual([201, 422, 422])
+  })
+
+  it('by several at once with one address: one is created, and nobody else takes it until that one is deleted', async () => {
+    const create = (login: string, email: string) => api.call('POST', '/api/v3/users', { ...jane, login, email })
+    const emails = ['post@example.net', 'Post@example.net', 'POST@EXAMPLE.NET']
+    const answers = await Promise.all(emails.map((email, i) => create(`post${i}`, email)))
+    expect(answers.map((answer) => answer.statusCode).sort()).toEqual([201, 422, 422])
+    const holder = answers.find((answer) => answer.statusCode === 201)?.json<Json>().id ?? 0
+    const other = (await api.create('/api/v3/users', person('late'))).id
+    const take = () => api.call('PATCH', path(other), { email: 'pOsT@example.net' })
+    const refused = await take()
+    expect([refused.statusCode, refused.json<Json>()['message']]).toEqual([422, 'Email has already been taken.'])
+    expect((await api.call('PATCH', path(holder), { email: 'POST@example.net' })).statusCode).toBe(200)
+    expect((await api.call('DELETE', path(holder))).statusCode).toBe(202)
+    expect((await take()).json()).toMatchObject({ email: 'pOsT@example.net' })
+    // Whoever is deleted leaves no address behind that another deleted user could clash with.
+    expect((await api.call('DELETE', path(other))).statusCode).toBe(202)
   })
 })
 
 describe('changing a user', () => {
   it('keeps what is not given, and writes nothing when nothing changes', async () => {
-    const { id } = await api.create('/api/v3/users', { ...jane, login: 'change' })
+    const { id } = await api.create('/api/v3/users', person('change'))
     api.clock.advance(1_000)
     const whole: Json = (await api.call('GET', path(id))).json()
     const same = await api.call('PATCH', path(id), whole)
     expect([same.statusCode, same.json()]).toEqual([200, whole])
     const changed = await api.call('PATCH', path(id), { lastName: 'Roe', login: 'changed' })
-    expect(changed.json()).toMatchObject({ name: 'Jane Roe', login: 'changed', email: jane.email })
+    expect(changed.json()).toMatchObject({ name: 'Jane Roe', login: 'changed', email: 'change@example.net' })
     expect(changed.json<Json>()['updatedAt']).toBe(new Date(api.clock.now()).toISOString())
     expect((await api.call('GET', path('changed'))).json()).toEqual(changed.json())
   })
@@ -102,7 +123,7 @@ describe('changing a user', () => {
   ] as const)('from %s by %s lock answers %i', async (from, method, code, to) => {
     const login = `${from}-${method}-${to}`.toLowerCase()
     const status = from === 'invited' ? from : 'active'
-    const { id } = await api.create('/api/v3/users', { ...jane, login, status })
+    const { id } = await api.create('/api/v3/users', { ...person(login), status })
     if (from === 'locked') await api.call('POST', path(id, '/lock'), {})
     const response = await api.call(method, path(id, '/lock'), method === 'POST' ? {} : undefined)
     expect(response.statusCode).toBe(code)
@@ -121,7 +142,7 @@ describe('changing a user', () => {
   })
 
   it('may activate who was invited, and make nobody invited again', async () => {
-    const { id } = await api.create('/api/v3/users', { ...jane, login: 'guest', status: 'invited' })
+    const { id } = await api.create('/api/v3/users', { ...person('guest'), status: 'invited' })
     const to = async (status: string) => (await api.call('PATCH', path(id), { status })).statusCode
     expect([await to('locked'), await to('nonsense'), await to('active'), await to('invited')]).toEqual([
       ...[400, 400, 200, 400],
@@ -172,7 +193,7 @@ describe('deleting a user', () => {
   })
 
   it('is for good: it is not changed, locked or deleted again, and its login is free', async () => {
-    const { id } = await api.create('/api/v3/users', { ...jane, login: 'once' })
+    const { id } = await api.create('/api/v3/users', person('once'))
     await api.call('DELETE', path(id))
     const statuses = [
       await api.call('PATCH', path(id), { status: 'active' }),
@@ -183,12 +204,12 @@ describe('deleting a user', () => {
       }),
     ].map((response) => response.statusCode)
     expect(statuses).toEqual([404, 400, 404, 422])
-    expect((await api.create('/api/v3/users', { ...jane, login: 'once' })).id).not.toBe(id)
+    expect((await api.create('/api/v3/users', person('once'))).id).not.toBe(id)
   })
 
   it('while it is being made a member leaves no membership behind', async () => {
     for (let round = 0; round < 5; round += 1) {
-      const { id } = await api.create('/api/v3/users', { ...jane, login: `race-${round}` })
+      const { id } = await api.create('/api/v3/users', person(`race-${round}`))
       const _links = { project: href('projects/demo'), principal: href(`users/${id}`), roles: [PROJECT_ADMIN] }
       const [deleted, added] = await Promise.all([
         api.call('DELETE', path(id)),

@@ -41,6 +41,18 @@ export function writeContract(under: () => StoreUnderTest): void {
       expect((await store.commit(writeSet({ expect: [{ ...absent, value: 'bob' }] }))).outcome).toBe('committed')
     })
 
+    it('knows no value as taken by rows that have none', async () => {
+      const { store } = under()
+      await store.commit(writeSet({ mutations: [insertUser(1, 'ada'), insertUser(2, 'bob')] }))
+      const clear = (id: number) => ({ op: 'update', table: 'users', id, changes: { email: null } }) as const
+      expect((await store.commit(writeSet({ mutations: [clear(1), clear(2)] }))).outcome).toBe('committed')
+      const absent = { kind: 'absent', table: 'users', column: 'email', value: 'Ada@example.com' } as const
+      expect((await store.commit(writeSet({ expect: [absent], mutations: [insertUser(3, 'ada2')] }))).outcome).toBe(
+        'committed',
+      )
+      expect(await store.find('users', 'email', 'ADA2@example.com')).toMatchObject({ id: 3 })
+    })
+
     it('lets exactly one of many writers on the same lock version win', async () => {
       const { store } = under()
       const row = newWorkPackage(store.allocateId('workPackages'))

@@ -82,7 +82,13 @@ export function newTimeEntry(id: number, parts: Partial<TimeEntryRecord> = {}): 
 }
 
 export function insertUser(id: number, login: string): Mutation {
-  const person = { firstName: 'Ada', lastName: 'Byron', email: 'ada@example.com', language: 'en', status: 'active' }
+  const person = {
+    firstName: 'Ada',
+    lastName: 'Byron',
+    email: `${login}@example.com`,
+    language: 'en',
+    status: 'active',
+  }
   return {
     op: 'insert',
     table: 'users',

@@ -61,9 +61,14 @@ export function removeWorkPackage(context: ApiContext, id: number, chain: Chain)
     below: [
       () => removeRows(context, chain, id, CHILDREN),
       () => removeTimeEntries(context, 'workPackageId', id, chain),
+      () => removePlainRows(context, 'watchers', 'workPackageId', id, chain),
       () => removeOldJournals(context, id, chain),
     ],
-    none: [absent('workPackages', 'parentId', id), absent('timeEntries', 'workPackageId', id)],
+    none: [
+      absent('workPackages', 'parentId', id),
+      absent('timeEntries', 'workPackageId', id),
+      absent('watchers', 'workPackageId', id),
+    ],
     last: () => lastOfWorkPackage(context, id),
   })
 }
@@ -104,6 +109,7 @@ export function absent(
     | ['workPackages', 'projectId' | 'parentId', number]
     | ['timeEntries', 'projectId' | 'workPackageId', number]
     | ['memberships', 'projectId' | 'userId', number]
+    | ['watchers', 'workPackageId' | 'userId', number]
     | ['tokens', 'userId', number]
 ): Expectation {
   return { kind: 'absent', table, column, value } as Expectation
@@ -185,7 +191,7 @@ export async function removeTimeEntries(
 }
 
 /** Rows nothing depends on. */
-export async function removePlainRows<T extends 'memberships' | 'tokens'>(
+export async function removePlainRows<T extends 'memberships' | 'watchers' | 'tokens'>(
   context: ApiContext,
   table: T,
   column: keyof RecordOf<T> & string,

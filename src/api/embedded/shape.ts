@@ -60,7 +60,7 @@ export interface Target {
   readonly read: Parse<string | null>
   /** What the column holds for the last segment of an href; undefined when there is nothing such. */
   find(search: Search, segment: string): Promise<number | string | undefined>
-  /** What the column holds, as the viewer may see it. */
+  /** What the column holds; what the viewer may not see is there, but not named. */
   link(search: Search, value: number | string): Promise<Link>
 }
 

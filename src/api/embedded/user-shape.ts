@@ -32,12 +32,20 @@ export const USER_SHAPE = {
 } as const satisfies Shape<UserRecord>
 
 export async function checkUser(store: RecordReader, record: UserRecord): Promise<ApiError[]> {
-  const { login, email, language } = record
+  const { login, language } = record
+  const email = record.email ?? ''
   const errors = checkLimits(USER_SHAPE, record)
   if (login.trim() !== '' && !LOGIN.test(login)) errors.push(violation('login', 'Username is invalid.'))
   if (email.trim() !== '' && !EMAIL.test(email)) errors.push(violation('email', 'Email is invalid.'))
   if (!LANGUAGE.test(language)) errors.push(violation('language', 'Language is invalid.'))
-  const holder = login === '' ? undefined : await store.find('users', 'login', login)
-  if (holder && holder.id !== record.id) errors.push(violation('login', 'Username has already been taken.'))
+  if (await isTaken(store, record.id, 'login', login))
+    errors.push(violation('login', 'Username has already been taken.'))
+  if (await isTaken(store, record.id, 'email', email)) errors.push(violation('email', 'Email has already been taken.'))
   return errors
+}
+
+/** By another user, whatever the case of the letters. */
+async function isTaken(store: RecordReader, id: number, column: 'login' | 'email', value: string): Promise<boolean> {
+  const holder = value === '' ? undefined : await store.find('users', column, value)
+  return holder !== undefined && holder.id !== id
 }

@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { RecordReader } from '../../storage/store.ts'
+import type { Expectation, RecordReader } from '../../storage/store.ts'
 import type { UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, combineErrors, type ApiError } from '../errors.ts'
@@ -86,7 +86,7 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens and memberships go first, on the usual conditions (removal.ts).
+ * Tokens, memberships and what it watches go first, on the usual conditions (removal.ts).
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
@@ -94,15 +94,16 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
   if (await isKept(context.store, user)) {
     return fail(apiError('MissingPermission', 'The administrator the program keeps cannot be deleted.'))
   }
-  const nobody = { login: `:deleted:${id}`, firstName: 'Deleted', lastName: 'user', email: '', language: 'en' }
+  const nobody = { login: `:deleted:${id}`, firstName: 'Deleted', lastName: 'user', email: null, language: 'en' }
   const changes = { ...nobody, admin: false, status: 'deleted', updatedAt: context.clock.now() }
   const chain: Chain = [{ kind: 'row', table: 'users', id, values: {} }]
   const removed = await removeRow(context, chain, {
     below: [
       () => removePlainRows(context, 'tokens', 'userId', id, chain),
       () => removePlainRows(context, 'memberships', 'userId', id, chain),
+      () => removePlainRows(context, 'watchers', 'userId', id, chain),
     ],
-    none: [absent('tokens', 'userId', id), absent('memberships', 'userId', id)],
+    none: [absent('tokens', 'userId', id), absent('memberships', 'userId', id), absent('watchers', 'userId', id)],
     last: async () => ({ expect: [], mutations: [{ op: 'update', table: 'users', id, changes }] }),
   })
   return removed.ok ? ok(undefined) : removed
@@ -140,17 +141,22 @@ async function planUser(
   if (refused) return fail(combineErrors(refused.error))
   const render = (viewer: Viewer) => renderUserActions(record, viewer)
   if (!current || !changes) {
-    const free = { kind: 'absent', table: 'users', column: 'login', value: record.login } as const
-    return ok({ expect: [free], mutations: [{ op: 'insert', table: 'users', row: record }], render })
+    return ok({ expect: stillFree(record), mutations: [{ op: 'insert', table: 'users', row: record }], render })
   }
   if (unchanged) return ok({ expect: [], mutations: [], render })
   record.updatedAt = clock.now()
   return ok({
-    expect: [
-      userUnchanged(current),
-      { kind: 'absent', table: 'users', column: 'login', value: record.login, exceptId: record.id },
-    ],
+    expect: [userUnchanged(current), ...stillFree(record)],
     mutations: [{ op: 'update', table: 'users', id: record.id, changes: changedColumns(current, record) }],
     render,
   })
+}
+
+/** Nobody else has taken the login or the address since. */
+function stillFree({ id, login, email }: UserRecord): Expectation[] {
+  const absent = { kind: 'absent', table: 'users', exceptId: id } as const
+  return [
+    { ...absent, column: 'login', value: login },
+    ...(email === null ? [] : [{ ...absent, column: 'email', value: email } as const]),
+  ]
 }

@@ -3,10 +3,11 @@ import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { ProjectRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
-import { findVisible } from '../v3/find.ts'
+import { findVisible, parseId } from '../v3/find.ts'
 import { loadWorkPackage } from '../v3/related.ts'
 import { paths } from '../v3/representers/hal.ts'
 import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work-package.ts'
+import { writtenWithWatchLinks } from '../v3/watching.ts'
 import { checkPeople } from './assignable.ts'
 import { authorize, authorizeInAll } from './authority.ts'
 import { violation } from './body.ts'
@@ -31,7 +32,8 @@ export async function createWorkPackage(
   within?: ProjectRecord,
 ): Promise<Result<string, ApiError>> {
   const id = context.store.allocateId('workPackages')
-  return write(context, viewer, async () => planOf(await draftNewWorkPackage(context, viewer, raw, { within, id })))
+  const plan = async () => planOf(await draftNewWorkPackage(context, viewer, raw, { within, id }))
+  return writtenWithWatchLinks(context.store, viewer, id, await write(context, viewer, plan))
 }
 
 export async function updateWorkPackage(
@@ -40,7 +42,8 @@ export async function updateWorkPackage(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {})), id)
+  const plan = async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {}))
+  return writtenWithWatchLinks(context.store, viewer, parseId(id) ?? NO_ID, await write(context, viewer, plan, id))
 }
 
 /** For a form, a new work package needs no id. */

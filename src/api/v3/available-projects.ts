@@ -2,12 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { RecordReader } from '../../storage/store.ts'
 import type { ApiContext } from '../context.ts'
-import { manageable, workable } from '../permissions.ts'
-import { findVisibleProject } from './find.ts'
+import { apiError, sendError } from '../errors.ts'
+import { manageable, mayContribute, workable } from '../permissions.ts'
+import { findVisible, findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { PROJECTS } from './projects.ts'
 import { paths } from './representers/hal.ts'
-import { pageQuery, pageSchema, route, sendResult, viewerOf } from './route.ts'
+import { idParams, pageQuery, pageSchema, route, sendResult, viewerOf } from './route.ts'
 
 /** The projects something can be put into: those the viewer works in, archived ones left out. */
 const WORKABLE: ListDefinition<'projects'> = { ...PROJECTS, visible: workable }
@@ -32,7 +33,33 @@ export function availableProjectRoutes(app: FastifyInstance, context: ApiContext
       sendResult(reply, await listPage(context, viewerOf(request), WORKABLE, { path, query: request.query })),
     )
   }
+  moveRoute(app, context)
   parentRoute(app, context)
+}
+
+/** Whoever may move it, and only they, are told where to: its own project is among the answers. */
+function moveRoute(app: FastifyInstance, context: ApiContext): void {
+  const doc = {
+    summary: 'Projects a work package may be moved to',
+    tag: 'Work packages',
+    access: 'user',
+    params: idParams,
+    errors: [400, 404, 429],
+    querystring: pageQuery,
+    answers: { 200: pageSchema },
+  } as const
+  app.get<Listing & { Params: { id: string } }>(
+    '/work_packages/:id/available_projects',
+    route(doc),
+    async (request, reply) => {
+      const viewer = viewerOf(request)
+      const found = await findVisible(context.store, viewer, 'workPackages', request.params.id)
+      if (!found.ok) return sendError(reply, found.error)
+      if (!mayContribute(viewer, found.value.projectId)) return sendError(reply, apiError('MissingPermission'))
+      const place = { path: `${paths.workPackage(found.value.id)}/available_projects`, query: request.query }
+      return sendResult(reply, await listPage(context, viewer, WORKABLE, place))
+    },
+  )
 }
 
 /** `of`: the project that is to be put under one of them; neither itself nor what lies below it will do. */

@@ -12,6 +12,7 @@ import { checkElements, checkSelected, namesOf, parseSelect, type Selection } fr
 import { byId, parseSort, type SortInput, type SortTable } from './query/sort.ts'
 import { namesOfPage, renderPage, renderSelected, type CollectionPage } from './representers/collection.ts'
 import type { Hal } from './representers/hal.ts'
+import { knownWatchedBy } from './watching.ts'
 
 /** A paginated collection, told as a table. */
 export interface ListDefinition<T extends TableName> {
@@ -191,6 +192,7 @@ async function conditions<T extends TableName>(
     viewerIsAdmin: viewer.admin,
     seen: (table: 'projects' | 'workPackages', ids: readonly number[]) => seenOf(context.store, viewer, table, ids),
     usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
+    watchedBy: (userId: number) => knownWatchedBy(context.store, viewer, userId),
   }
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled

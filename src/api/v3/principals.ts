@@ -65,7 +65,7 @@ const statusFilter: FilterDefinition<'users'> = Object.fromEntries(
   ]),
 )
 
-const PRINCIPALS: ListDefinition<'users'> = {
+export const PRINCIPALS: ListDefinition<'users'> = {
   table: 'users',
   visible: async (viewer, store) => [
     ...(await visibleUsers(viewer, store)),
@@ -83,7 +83,7 @@ const PRINCIPALS: ListDefinition<'users'> = {
   sort: { id: 'id', name: 'firstName' },
   fields: [
     ...['_type', 'id', 'name', 'avatar', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
-    ...['status', 'identityUrl', 'language', 'self', 'memberships', 'showUser'],
+    ...['status', 'identityUrl', 'language', 'self', 'memberships'],
   ],
   render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
 }

@@ -59,6 +59,7 @@ const link = Type.Object(
     title: Type.Optional(Type.String()),
     method: Type.Optional(Type.String({ enum: ['get', 'post', 'put', 'patch', 'delete'] })),
     templated: Type.Optional(Type.Boolean()),
+    payload: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   },
   { title: 'Link' },
 )
@@ -179,14 +180,16 @@ export function wholeOf(element: TSchema): TSchema {
 export const pageSchema = pageOf(anyElement)
 export const wholeSchema = wholeOf(anyElement)
 
+/** A link in a request body. */
+export const linkInput = Type.Object({ href: Type.Union([Type.String(), Type.Null()]) }, { title: 'LinkInput' })
+
 /** A request body: an object whose properties the resource's page describes; unknown ones are ignored. */
 export function bodySchema(
   properties: Record<string, TSchema>,
   links: readonly string[],
   listed: readonly string[] = [],
 ): TSchema {
-  const one = Type.Object({ href: Type.Union([Type.String(), Type.Null()]) }, { title: 'LinkInput' })
-  const [href, hrefs] = [Type.Optional(one), Type.Optional(Type.Array(one))]
+  const [href, hrefs] = [Type.Optional(linkInput), Type.Optional(Type.Array(linkInput))]
   return Type.Object({
     ...Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(schema)])),
     _links: Type.Optional(

@@ -8,6 +8,7 @@ import { linkToDescription } from '../unreadable.ts'
 import { activityRoutes } from './activities.ts'
 import { assigneeRoutes } from './assignees.ts'
 import { availableProjectRoutes } from './available-projects.ts'
+import { availableWorkPackageRoutes } from './available-work-packages.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
 import { documentInherentAnswers } from './inherent-answers.ts'
 import { configurationRoutes } from './configuration.ts'
@@ -20,6 +21,7 @@ import { rootRoutes } from './root.ts'
 import { schemaRoutes } from './schemas.ts'
 import { timeEntryRoutes } from './time-entries.ts'
 import { userRoutes } from './users.ts'
+import { watcherRoutes } from './watchers.ts'
 import { workPackageRoutes } from './work-packages.ts'
 
 const READING: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
@@ -64,6 +66,8 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   roleRoutes(app)
   assigneeRoutes(app, context)
   availableProjectRoutes(app, context)
+  availableWorkPackageRoutes(app, context)
+  watcherRoutes(app, context)
   catalogueRoutes(app, context, TYPES)
   catalogueRoutes(app, context, STATUSES)
   catalogueRoutes(app, context, PRIORITIES)

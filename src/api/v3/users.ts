@@ -42,7 +42,7 @@ const USERS: ListDefinition<'users'> = {
   },
   fields: [
     ...['_type', 'id', 'name', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
-    ...['avatar', 'status', 'identityUrl', 'language', 'self', 'memberships', 'showUser'],
+    ...['avatar', 'status', 'identityUrl', 'language', 'self', 'memberships'],
     ...['updateImmediately', 'lock', 'unlock', 'delete'],
   ],
   render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUserActions(row, viewer))),

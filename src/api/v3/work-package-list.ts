@@ -1,4 +1,4 @@
-import { inVisibleProjects, mayContributeSomewhere } from '../permissions.ts'
+import { inVisibleProjects, mayContribute, mayContributeSomewhere } from '../permissions.ts'
 import type { ListDefinition } from './list.ts'
 import { datesIntervalFilter, optionalDateFilter, timeFilter } from './query/date-filters.ts'
 import { ancestorFilter, durationFilter, idFilter, milestoneFilter, optionalIdFilter } from './query/filter-kinds.ts'
@@ -10,7 +10,7 @@ import {
   statusFilter,
   textFilter,
 } from './query/filter-kinds.ts'
-import { textOrIdFilter } from './query/filter-kinds.ts'
+import { textOrIdFilter, watcherFilter } from './query/filter-kinds.ts'
 import { groupBy, type GroupKey, type GroupTable } from './query/groups.ts'
 import { loadWorkPackages } from './related.ts'
 import { priorityLink, statusLink, typeLink } from './representers/catalogue.ts'
@@ -19,6 +19,7 @@ import { workPackageJson } from './representers/json.ts'
 import { projectLink } from './representers/project.ts'
 import { userLink } from './representers/user.ts'
 import { embeddedSchemas, schemasLink } from './schemas.ts'
+import { watchedBy, withWatchLinks } from './watching.ts'
 
 const byUser = (column: 'assigneeId' | 'authorId' | 'responsibleId'): GroupKey<'workPackages'> =>
   groupBy(column, 'users', ['firstName', 'lastName'], userLink)
@@ -50,6 +51,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     parent: parentFilter('workPackages'),
     ancestor: ancestorFilter('workPackages'),
     milestone: milestoneFilter('typeId'),
+    watcher: watcherFilter(),
     subject: textFilter('subject'),
     subjectOrId: textOrIdFilter('subject'),
     description: partFilter('description'),
@@ -100,10 +102,17 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     ...['createdAt', 'updatedAt', 'readonly', 'self', 'schema', 'timeEntries', 'relations', 'attachments', 'category'],
     ...['type', 'priority', 'project', 'status', 'author', 'responsible', 'assignee', 'version', 'budget', 'parent'],
     ...['children', 'ancestors', 'customActions', 'update', 'updateImmediately', 'delete', 'logTime', 'addChild'],
-    ...['changeParent', 'activities', 'addComment'],
+    ...['changeParent', 'activities', 'addComment', 'watch', 'unwatch', 'watchers', 'availableWatchers'],
+    ...['addWatcher', 'removeWatcher'],
   ],
-  render: async ({ store, memo }, viewer, rows) =>
-    (await loadWorkPackages(store, rows)).map((view) => workPackageJson(memo, view, viewer, false)),
+  render: async ({ store, memo }, viewer, rows) => {
+    const [views, watched] = await Promise.all([loadWorkPackages(store, rows), watchedBy(store, viewer.id)])
+    return views.map((view) => {
+      const { id, projectId } = view.record
+      const works = mayContribute(viewer, projectId)
+      return withWatchLinks(workPackageJson(memo, view, viewer, false), id, { viewer, watched: watched.has(id), works })
+    })
+  },
   embedded: async ({ store }, rows) => ({ schemas: await embeddedSchemas(store, rows) }),
   links: (viewer, rows) => ({
     ...(mayContributeSomewhere(viewer) && {

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import { fail, ok } from '../../base/result.ts'
+import { fail, ok, type Result } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
-import type { ApiContext } from '../context.ts'
+import type { ApiContext, Viewer } from '../context.ts'
 import { deleteWorkPackage } from '../embedded/delete.ts'
 import { WORK_PACKAGE_SHAPE } from '../embedded/work-package-shape.ts'
 import { createWorkPackage, updateWorkPackage } from '../embedded/work-packages.ts'
-import { apiError, sendError } from '../errors.ts'
-import { seesSomething } from '../permissions.ts'
+import { apiError, sendError, type ApiError } from '../errors.ts'
+import { mayContribute, seesSomething } from '../permissions.ts'
 import { findVisible, findVisibleProject } from './find.ts'
 import { listPage } from './list.ts'
 import { loadWorkPackage } from './related.ts'
@@ -17,6 +17,7 @@ import { bodySchemaOf } from './representers/schema.ts'
 import { workPackageSchema } from './resource-schemas.ts'
 import { idParams, pageOf } from './route.ts'
 import { projectParams, route, sendDeleted, sendHal, sendResult, totalsQuery, viewerOf, wholeSchema } from './route.ts'
+import { watchedBy, withWatchLinks } from './watching.ts'
 import { WORK_PACKAGES } from './work-package-list.ts'
 
 const tag = 'Work packages'
@@ -82,11 +83,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
     path,
     route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
     async (request, reply) => {
-      const viewer = viewerOf(request)
-      const found = await findVisible(context.store, viewer, 'workPackages', request.params.id)
-      const view = found.ok ? await loadWorkPackage(context.store, found.value) : undefined
-      const result = view ? ok(workPackageJson(context.memo, view, viewer, true)) : fail(apiError('NotFound'))
-      return sendResult(reply, result)
+      return sendResult(reply, await showWorkPackage(context, viewerOf(request), request.params.id))
     },
   )
   app.patch<ById>(
@@ -113,6 +110,20 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
       sendDeleted(reply, await deleteWorkPackage(context, viewerOf(request), request.params.id)),
   )
   for (const name of ['attachments', 'relations']) emptyCollectionRoute(app, context, name)
+}
+
+async function showWorkPackage(
+  { store, memo }: ApiContext,
+  viewer: Viewer,
+  segment: string,
+): Promise<Result<string, ApiError>> {
+  const found = await findVisible(store, viewer, 'workPackages', segment)
+  if (!found.ok) return found
+  const { id, projectId } = found.value
+  const [view, watched] = await Promise.all([loadWorkPackage(store, found.value), watchedBy(store, viewer.id)])
+  if (!view) return fail(apiError('NotFound'))
+  const watching = { viewer, watched: watched.has(id), works: mayContribute(viewer, projectId) }
+  return ok(withWatchLinks(workPackageJson(memo, view, viewer, true), id, watching))
 }
 
 /** Linked and embedded by every work package; this backend keeps none. */

@@ -201,6 +201,22 @@ export function statusFilter(column: Column<'workPackages'>): FilterDefinition<'
   }
 }
 
+/** What each watches is looked up by itself. */
+const WATCHERS_MAX = 20
+
+/** Watched by any of the users, or by none. */
+export function watcherFilter(): FilterDefinition<'workPackages'> {
+  const compile = (comparison: 'in' | 'not in') => async (values: readonly string[], lookups: FilterLookups) => {
+    const userIds = ids(values, lookups)
+    if (typeof userIds === 'string') return userIds
+    if (userIds.length > WATCHERS_MAX) return `at most ${WATCHERS_MAX} users`
+    const watched = await Promise.all(userIds.map((userId) => lookups.watchedBy(userId)))
+    const value = [...new Set(watched.flatMap((set) => [...set]))]
+    return [{ column: 'id', comparison, value } as const]
+  }
+  return { '=': compile('in'), '!': compile('not in') }
+}
+
 /** What the asking user may see: the list shows nothing else anyway, and what others see is nobody's business. */
 export function visibleFilter<T extends TableName>(): FilterDefinition<T> {
   return {

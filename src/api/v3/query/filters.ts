@@ -23,6 +23,8 @@ export interface FilterLookups {
   /** Members of any of the projects, as far as the asking user may know them. */
   usersIn(projectIds: readonly number[]): Promise<ReadonlySet<number>>
   milestoneTypeIds(): Promise<readonly number[]>
+  /** Work packages the user watches, as far as the asking user may know. */
+  watchedBy(userId: number): Promise<ReadonlySet<number>>
 }
 
 export type Conditions<T extends TableName> = readonly (Condition<T> | AnyOf<T>)[]

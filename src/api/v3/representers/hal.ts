@@ -34,6 +34,8 @@ export const paths = {
   workPackages: `${BASE}/work_packages`,
   workPackage: (id: number) => `${BASE}/work_packages/${id}`,
   workPackageActivities: (id: number) => `${BASE}/work_packages/${id}/activities`,
+  workPackageWatchers: (id: number) => `${BASE}/work_packages/${id}/watchers`,
+  workPackageAvailableWatchers: (id: number) => `${BASE}/work_packages/${id}/available_watchers`,
   workPackageSchema: (projectId: number, typeId: number) => `${BASE}/work_packages/schemas/${projectId}-${typeId}`,
   timeEntries: `${BASE}/time_entries`,
   timeEntry: (id: number) => `${BASE}/time_entries/${id}`,
@@ -54,7 +56,6 @@ export const paths = {
   roles: `${BASE}/roles`,
   role: (id: number) => `${BASE}/roles/${id}`,
   principals: `${BASE}/principals`,
-  relations: `${BASE}/relations`,
 } as const
 
 /** A path with a `filters` query of one filter, as links carry it. */

@@ -27,7 +27,7 @@ export function renderUser(user: UserRecord, viewer: Viewer): Hal {
     admin: user.admin,
     firstName: user.firstName,
     lastName: user.lastName,
-    email: user.email,
+    email: user.email ?? '',
     avatar: '',
     status: user.status,
     identityUrl: null,
@@ -38,7 +38,6 @@ export function renderUser(user: UserRecord, viewer: Viewer): Hal {
         href: filteredPath(paths.memberships, 'principal', '=', [String(user.id)]),
         title: 'Memberships',
       },
-      showUser: { href: `/users/${user.id}`, type: 'text/html' },
     },
   }
 }
