@@ -30,6 +30,8 @@ interface Kept {
   readonly rows: Map<number, Promise<object | undefined>>
   readonly lists: Map<string, KeptList>
   readonly sets: Map<string, ReadonlySet<number>>
+  /** Some columns of rows, with what they hold. */
+  readonly picks: Map<string, readonly object[]>
   /** Values in all of `sets`. */
   values: number
   /** Counts the beginnings and ends of changes, of all and of those that lists may notice: what is read across one is not kept. */
@@ -51,7 +53,8 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     const known = tables.get(table)
     if (known) return known
     const kept: Kept = {
-      ...{ rows: new Map(), lists: new Map(), sets: new Map(), writingRows: new Map(), incremented: new Set() },
+      ...{ rows: new Map(), lists: new Map(), sets: new Map(), picks: new Map() },
+      ...{ writingRows: new Map(), incremented: new Set() },
       ...{ values: 0, changes: 0, listChanges: 0, writing: 0, writingAll: 0 },
     }
     tables.set(table, kept)
@@ -104,6 +107,20 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
       const set = await store.values(table, column, where)
       if (kept.writing === 0 && kept.listChanges === listChanges) keepSet(kept, key, set)
       return set
+    },
+    async pick<T extends TableName, C extends keyof RecordOf<T> & string>(
+      table: T,
+      columns: readonly C[],
+      query: ListQuery<T>,
+    ) {
+      const kept = keptOf(table)
+      const key = JSON.stringify([columns, query])
+      const known = kept.picks.get(key)
+      if (known) return known as readonly Pick<RecordOf<T>, C>[]
+      const { listChanges } = kept
+      const rows = await store.pick(table, columns, query)
+      if (kept.writing === 0 && kept.listChanges === listChanges) keepPick(kept, key, rows)
+      return rows
     },
     async search(table, query, asker) {
       if (!isOfOneTable(query)) return store.search(table, query, asker)
@@ -182,6 +199,7 @@ function beginWrite(kept: Kept, mutation: Mutation): void {
   else kept.writing += 1
   kept.lists.clear()
   kept.sets.clear()
+  kept.picks.clear()
   kept.values = 0
   kept.listChanges += 1
 }
@@ -213,6 +231,11 @@ function keepList(
   if (rows.length > LIST_ROWS_MAX || key.length > TEXT_MAX || asksIncremented(kept, key)) return false
   keep(kept.lists, key, { ids: rows.map((row) => row.id), total }, LISTS_MAX)
   return true
+}
+
+function keepPick(kept: Kept, key: string, rows: readonly object[]): void {
+  if (rows.length > LIST_ROWS_MAX || key.length > TEXT_MAX || asksIncremented(kept, key)) return
+  if (rows.every(isSmall)) keep(kept.picks, key, rows, LISTS_MAX)
 }
 
 function asksIncremented(kept: Kept, key: string): boolean {

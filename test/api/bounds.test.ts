@@ -115,6 +115,58 @@ describe('parts of a page', () => {
   })
 })
 
+describe('the children of a work package', () => {
+  const tables: string[] = []
+  const wrap = (store: ApiStore) =>
+    overriding(store, { list: (table, query) => (tables.push(table), store.list(table, query)) })
+  let own: TestApi
+  let parent: number
+
+  beforeAll(async () => {
+    own = await openTestApi({}, { wrap })
+    await own.create('/api/v3/projects', { name: 'Demo', identifier: 'demo' })
+    parent = (await own.create('/api/v3/projects/demo/work_packages', { subject: 'Parent' })).id
+    await own.create('/api/v3/projects/demo/work_packages', { subject: 'Top' })
+    await addChildren(1_200)
+  })
+  afterAll(() => own.close())
+
+  async function addChildren(count: number) {
+    const row = await own.store.get('workPackages', parent)
+    if (!row) throw new Error('it was created')
+    const mutations = Array.from({ length: count }, (): Mutation => {
+      const child = { ...row, id: own.store.allocateId('workPackages'), parentId: parent, subject: 'Child' }
+      return { op: 'insert', table: 'workPackages', row: child }
+    })
+    await own.store.commit({ expect: [], mutations, events: [] })
+  }
+  const put = (top: number | null, lockVersion: number) =>
+    own.call('PATCH', `/api/v3/work_packages/${parent}`, {
+      lockVersion,
+      _links: { parent: { href: top === null ? null : `/api/v3/work_packages/${top}` } },
+    })
+
+  it('are linked up to a thousand, and no more of them is read than links show', async () => {
+    tables.length = 0
+    const shown = await own.call('GET', `/api/v3/work_packages/${parent}`)
+    const { children } = shown.json<{ _links: { children: unknown[] } }>()._links
+    expect(children).toHaveLength(1_000)
+    expect(children[0]).toEqual({ href: `/api/v3/work_packages/${parent + 2}`, title: 'Child' })
+    const listed = await own.call('GET', '/api/v3/work_packages?pageSize=2')
+    const elements = listed.json<{ _embedded: { elements: { _links: { children: [] } }[] } }>()._embedded.elements
+    expect(elements.map(({ _links }) => _links.children.length)).toEqual([1_000, 0])
+    expect((await put(parent + 1, 0)).statusCode).toBe(200)
+    expect(tables).not.toContain('workPackages')
+  })
+
+  it('can be too many to put their parent below another', async () => {
+    expect((await put(null, 1)).statusCode).toBe(200)
+    await addChildren(19_000)
+    const refused = await put(parent + 1, 2)
+    expect([refused.statusCode, refused.body]).toEqual([422, expect.stringContaining('too much is nested below')])
+  })
+})
+
 describe('a store that is closed while requests are under way', () => {
   it('makes them answers that say so, not failures', async () => {
     const closing = await openTestApi()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Condition } from '../../src/storage/store.ts'
+import type { Condition, Mutation } from '../../src/storage/store.ts'
 import type { StoreUnderTest } from './contract.ts'
 import { insertUser, newStatus, newWorkPackage, writeSet } from './samples.ts'
 
@@ -131,6 +131,23 @@ export function recordContract(under: () => StoreUnderTest): void {
       expect(page.rows.map((row) => row.id)).toEqual([3, 2])
       expect(page.total).toBe(4)
       expect((await under().store.list('workPackages', { ...query, limit: 0 })).rows).toEqual([])
+    })
+
+    it('picks columns of the rows of a list, as they stand in records', async () => {
+      const { store } = under()
+      const mutations = [1, 2, 3].map((id): Mutation => {
+        return { op: 'insert', table: 'workPackages', row: newWorkPackage(id, { scheduleManually: id === 2 }) }
+      })
+      await store.commit(writeSet({ mutations }))
+      const where = [{ column: 'id', comparison: '>', value: 1 }] as const
+      const query = { where, orderBy: [{ column: 'id', descending: true }], limit: 2, offset: 0 } as const
+      expect(await store.pick('workPackages', ['scheduleManually', 'parentId', 'id'], query)).toEqual([
+        { scheduleManually: false, parentId: null, id: 3 },
+        { scheduleManually: true, parentId: null, id: 2 },
+      ])
+      expect(await store.pick('workPackages', ['id'], { ...query, limit: 1, offset: 1 })).toEqual([{ id: 2 }])
+      expect(await store.pick('workPackages', ['id'], { ...query, limit: 0 })).toEqual([])
+      await expect(store.pick('workPackages', ['absent' as 'id'], query)).rejects.toThrow('invariant broken')
     })
 
     it('gives the different values of a column, without null', async () => {

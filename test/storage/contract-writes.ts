@@ -184,6 +184,7 @@ export function writeContract(under: () => StoreUnderTest): void {
         () => store.search('users', query),
         () => store.sum('users', 'id', query.where),
         () => store.values('users', 'id', query.where),
+        () => store.pick('users', ['id'], query),
         () => store.delivery(1),
         () => store.resources(),
       ]

@@ -25,12 +25,13 @@ afterAll(async () => {
 
 /** Counts the reads that reach the store. */
 function counting() {
-  const reads = { find: 0, get: 0, list: 0, values: 0, search: 0 }
+  const reads = { find: 0, get: 0, list: 0, values: 0, pick: 0, search: 0 }
   const under: Store = {
     ...store,
     find: (table, column, value) => ((reads.find += 1), store.find(table, column, value)),
     get: (table, id) => ((reads.get += 1), store.get(table, id)),
     list: (table, query) => ((reads.list += 1), store.list(table, query)),
+    pick: (table, columns, query) => ((reads.pick += 1), store.pick(table, columns, query)),
     values: (table, column, where) => ((reads.values += 1), store.values(table, column, where)),
     search: (table, query) => ((reads.search += 1), store.search(table, query)),
   }
@@ -191,11 +192,26 @@ describe('reads that are kept', () => {
     expect(reads.get).toBe(2_002)
   })
 
+  it('of some columns are kept as the same objects, also while other columns are incremented', async () => {
+    const { reads, kept } = counting()
+    const parent = await insert(kept)
+    const child = await insert(kept, { parentId: parent.id })
+    const pick = () => kept.pick('workPackages', ['id', 'subject'], where('parentId', parent.id))
+    await write(kept, [increment(child.id, 1)])
+    const first = await pick()
+    expect(first).toEqual([{ id: child.id, subject: child.subject }])
+    await write(kept, [increment(child.id, 1)])
+    expect(await pick()).toBe(first)
+    expect(reads.pick).toBe(1)
+    await write(kept, [{ op: 'update', table: 'workPackages', id: child.id, changes: { subject: 'Other' } }])
+    expect(await pick()).toEqual([{ id: child.id, subject: 'Other' }])
+  })
+
   it('say what the store says, whatever happens at once', async () => {
     const step = fc.record({
       what: fc.constantFrom(
-        ...(['get', 'list', 'search', 'values', 'listSpent', 'update', 'increment'] as const),
-        ...(['move', 'moveAll', 'replace', 'wait'] as const),
+        ...(['get', 'list', 'search', 'values', 'pick', 'pickSpent', 'listSpent', 'update'] as const),
+        ...(['increment', 'move', 'moveAll', 'replace', 'wait'] as const),
       ),
       which: fc.nat({ max: 3 }),
       value: fc.nat({ max: 2 }),
@@ -206,15 +222,24 @@ describe('reads that are kept', () => {
         const ids = await Promise.all([0, 1, 2, 3].map(async () => (await insert(kept)).id))
         const parent = ids[0] ?? 0
         const lists = [where('parentId', parent), ...[0, 1, 2].map((value) => where('spentMinutes', value))]
+        const children = where('parentId', parent)
+        const reading: Partial<
+          Record<(typeof steps)[number]['what'], (id: number, value: number) => Promise<unknown>>
+        > = {
+          get: (id) => kept.get('workPackages', id),
+          list: () => kept.list('workPackages', children),
+          values: () => kept.values('workPackages', 'id', children.where),
+          pick: () => kept.pick('workPackages', ['id', 'subject'], children),
+          pickSpent: () => kept.pick('workPackages', ['spentMinutes'], children),
+          search: () => kept.search('workPackages', children),
+          listSpent: (_, value) => kept.list('workPackages', where('spentMinutes', value)),
+        }
         let running: Promise<unknown>[] = []
         for (const { what, which, value } of steps) {
           const id = ids[which] ?? 0
           const change = (changes: object) => write(kept, [{ op: 'update', table: 'workPackages', id, changes }])
-          if (what === 'get') running.push(kept.get('workPackages', id))
-          else if (what === 'list') running.push(kept.list('workPackages', where('parentId', parent)))
-          else if (what === 'values') running.push(kept.values('workPackages', 'id', where('parentId', parent).where))
-          else if (what === 'search') running.push(kept.search('workPackages', where('parentId', parent)))
-          else if (what === 'listSpent') running.push(kept.list('workPackages', where('spentMinutes', value)))
+          const read = reading[what]
+          if (read) running.push(read(id, value))
           else if (what === 'update') running.push(change({ subject: `${value}` }))
           else if (what === 'move') running.push(change({ parentId: value === 0 ? null : parent }))
           else if (what === 'moveAll') running.push(write(kept, [moveAll(value === 0 ? parent : -parent)]))
@@ -237,6 +262,10 @@ describe('reads that are kept', () => {
           const searched = await kept.search('workPackages', query)
           expect(searched).toEqual({ ok: true, value: await store.list('workPackages', query) })
         }
+        for (const columns of [['id', 'subject'], ['spentMinutes']] as const)
+          expect(await kept.pick('workPackages', columns, children)).toEqual(
+            await store.pick('workPackages', columns, children),
+          )
         for (const query of lists) {
           expect(await kept.list('workPackages', query)).toEqual(await store.list('workPackages', query))
           const ids = await kept.values('workPackages', 'id', query.where)

@@ -9,8 +9,8 @@ import { violation } from './body.ts'
  */
 const DEPTH_MAX = 50
 
-/** Rows looked at in one read. */
-const PIECE = 500
+/** More rows than this below one are not looked at: it cannot be put under another parent. */
+const BELOW_MAX = 20_000
 
 interface Nested {
   readonly id: number
@@ -33,33 +33,26 @@ export async function checkNesting(
   if (ancestors.some((ancestor) => ancestor.id === record.id))
     return [violation('parent', `${name} must not be ${itself}.`)]
   const below = current ? await heightBelow(store, table, record.id, DEPTH_MAX - ancestors.length) : 0
+  if (below === undefined) return [violation('parent', `${name} cannot be changed: too much is nested below.`)]
   return ancestors.length + below > DEPTH_MAX ? [violation('parent', `${name} is nested too deeply.`)] : []
 }
 
-/** How many levels of rows stand below; counting ends once there are more than `most`. */
+/** How many levels of rows stand below; counting ends once there are more than `most`. Undefined if there are too many rows to tell. */
 async function heightBelow(
   store: RecordReader,
   table: 'projects' | 'workPackages',
   id: number,
   most: number,
-): Promise<number> {
+): Promise<number | undefined> {
   let height = 0
+  let left = BELOW_MAX
   for (let level = [id]; height <= most; height += 1) {
-    level = await childrenOf(store, table, level)
-    if (level.length === 0) break
+    const where = [{ column: 'parentId', comparison: 'in', value: level }] as const
+    const children = await store.pick(table, ['id'], { where, orderBy: [], limit: left + 1, offset: 0 })
+    if (children.length === 0) break
+    left -= children.length
+    if (left < 0) return undefined
+    level = children.map((child) => child.id)
   }
   return height
-}
-
-async function childrenOf(store: RecordReader, table: 'projects' | 'workPackages', ids: readonly number[]) {
-  const children: number[] = []
-  for (let at = 0; at < ids.length; at += PIECE) {
-    const where = [{ column: 'parentId', comparison: 'in', value: ids.slice(at, at + PIECE) }] as const
-    for (let offset = 0; ; offset += PIECE) {
-      const { rows } = await store.list(table, { where, orderBy: [], limit: PIECE, offset })
-      for (const row of rows) children.push(row.id)
-      if (rows.length < PIECE) break
-    }
-  }
-  return children
 }

@@ -4,7 +4,7 @@ import type { TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts
 import type { MembershipView } from './representers/membership.ts'
 import type { ProjectView } from './representers/project.ts'
 import type { TimeEntryView } from './representers/time-entry.ts'
-import type { WorkPackageView } from './representers/work-package.ts'
+import type { WorkPackageRelative, WorkPackageView } from './representers/work-package.ts'
 
 /**
  * Loads what representations show of other rows: first everything a page refers to, each row once, then the views are put
@@ -14,7 +14,9 @@ import type { WorkPackageView } from './representers/work-package.ts'
 
 /** A chain longer than this is cut: validation refuses to build one, and a loop must not hang a read. */
 const ANCESTORS_MAX = 100
-const CHILDREN_MAX = 10_000
+/** Links to children, of one work package and on one page. */
+const CHILDREN_MAX = 1_000
+const CHILDREN_OF_PAGE_MAX = 10_000
 
 type WithParent = 'projects' | 'workPackages'
 
@@ -122,7 +124,7 @@ export async function loadWorkPackages(
   const { isNew = false } = options
   const fetched = fetchRows(store)
   const [children] = await Promise.all([
-    isNew ? new Map<number, WorkPackageRecord[]>() : loadChildren(store, records),
+    isNew ? new Map<number, WorkPackageRelative[]>() : loadChildren(store, records),
     needWorkPackageRows(fetched, records),
   ])
   const views = records.map((record) => assemble(fetched, record, children.get(record.id) ?? []))
@@ -146,7 +148,7 @@ async function needWorkPackageRows(fetched: Fetched, records: readonly WorkPacka
 function assemble(
   fetched: Fetched,
   record: WorkPackageRecord,
-  children: readonly WorkPackageRecord[],
+  children: readonly WorkPackageRelative[],
 ): WorkPackageView | undefined {
   const project = fetched.get('projects', record.projectId)
   const type = fetched.get('types', record.typeId)
@@ -170,22 +172,22 @@ function assemble(
   }
 }
 
-/** The children of all the given work packages, by parent. */
+/** The children of all the given work packages, by parent: what links to them show, the first by their ids. */
 async function loadChildren(
   store: RecordReader,
   parents: readonly WorkPackageRecord[],
-): Promise<Map<number, WorkPackageRecord[]>> {
-  const children = new Map<number, WorkPackageRecord[]>()
-  const { rows } = await store.list('workPackages', {
+): Promise<Map<number, WorkPackageRelative[]>> {
+  const children = new Map<number, WorkPackageRelative[]>()
+  const rows = await store.pick('workPackages', ['id', 'projectId', 'parentId', 'subject'], {
     where: [{ column: 'parentId', comparison: 'in', value: parents.map((parent) => parent.id) }],
     orderBy: [{ column: 'id', descending: false }],
-    limit: CHILDREN_MAX,
+    limit: parents.length === 1 ? CHILDREN_MAX : CHILDREN_OF_PAGE_MAX,
     offset: 0,
   })
   for (const row of rows) {
     const siblings = children.get(row.parentId ?? 0)
-    if (siblings) siblings.push(row)
-    else children.set(row.parentId ?? 0, [row])
+    if (!siblings) children.set(row.parentId ?? 0, [row])
+    else if (siblings.length < CHILDREN_MAX) siblings.push(row)
   }
   return children
 }

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { ok, type Result } from '../../base/result.ts'
-import type { RecordReader, SearchRefusal, SearchResult } from '../store.ts'
+import type { ListQuery, RecordReader, SearchRefusal, SearchResult } from '../store.ts'
 import type { RecordOf, TableName } from '../tables.ts'
-import { columnOf, tableInfo } from './columns.ts'
+import { columnOf, tableInfo, type ColumnInfo } from './columns.ts'
 import { orderSql, whereSql, type Fragment } from './conditions.ts'
 import { countedPage, countedTotal } from './counted.ts'
 import { installDeadline } from './deadline.ts'
@@ -58,6 +58,18 @@ export function createRecordReader(
       const total = countedTotal(rows, table, query.where) ?? number(counted)
       return { rows: records(table, found), total }
     },
+    async pick<T extends TableName, C extends keyof RecordOf<T> & string>(
+      table: T,
+      names: readonly C[],
+      query: ListQuery<T>,
+    ) {
+      const columns = names.map((name) => columnOf(table, name))
+      const where = whereSql(table, query.where)
+      const order = orderSql(table, query.orderBy)
+      const sql = `SELECT ${columns.map((column) => column.sql).join(', ')} FROM "${table}"${where.sql}${order} LIMIT ? OFFSET ?`
+      const found = rows.all(sql, [...where.values, query.limit, query.offset])
+      return found.map((row) => fromCells(columns, row) as Pick<RecordOf<T>, C>)
+    },
     async search<T extends TableName>(
       table: T,
       query: AnySearch,
@@ -84,10 +96,13 @@ function selectFrom(table: TableName): string {
 }
 
 function toRecord<T extends TableName>(table: T, row: readonly Cell[] | undefined): RecordOf<T> | undefined {
-  if (row === undefined) return undefined
+  return row && (fromCells(tableInfo(table).columns, row) as RecordOf<T>)
+}
+
+function fromCells(columns: readonly ColumnInfo[], row: readonly Cell[]): unknown {
   const record: Record<string, Cell | boolean | undefined> = {}
-  tableInfo(table).columns.forEach((column, i) => {
+  columns.forEach((column, i) => {
     record[column.name] = column.type === 'boolean' ? row[i] === 1 : row[i]
   })
-  return record as unknown as RecordOf<T>
+  return record
 }

@@ -15,6 +15,9 @@ import { projectLink, renderProject } from './project.ts'
 import { renderUser, userLink } from './user.ts'
 import { daysBetween } from './working-days.ts'
 
+/** What a link to another work package shows, and to whom. */
+export type WorkPackageRelative = Pick<WorkPackageRecord, 'id' | 'projectId' | 'subject'>
+
 /** A work package with what its representation shows of others. */
 export interface WorkPackageView {
   readonly record: WorkPackageRecord
@@ -28,12 +31,12 @@ export interface WorkPackageView {
   readonly responsible: UserRecord | undefined
   /** From the root down to the parent. */
   readonly ancestors: readonly WorkPackageRecord[]
-  readonly children: readonly WorkPackageRecord[]
+  readonly children: readonly WorkPackageRelative[]
   /** The parent as its embedded twin shows it; loaded only where twins are shown. */
   readonly parent: WorkPackageView | undefined
 }
 
-export function workPackageLink(workPackage: WorkPackageRecord): Link {
+export function workPackageLink(workPackage: Pick<WorkPackageRecord, 'id' | 'subject'>): Link {
   return { href: paths.workPackage(workPackage.id), title: workPackage.subject }
 }
 
@@ -134,7 +137,7 @@ function parentLink(parent: WorkPackageRecord, viewer: Viewer): Link {
 }
 
 /** Relatives in other projects may be out of sight. */
-function visibleLinks(workPackages: readonly WorkPackageRecord[], viewer: Viewer): Link[] {
+function visibleLinks(workPackages: readonly WorkPackageRelative[], viewer: Viewer): Link[] {
   return workPackages.filter(({ projectId }) => sees(viewer, projectId)).map(workPackageLink)
 }
 
