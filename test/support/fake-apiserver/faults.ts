@@ -81,8 +81,9 @@ function isMet({ verb, resource, name, subresource, user, when }: FaultMatch, re
 export async function strike(fault: Fault | undefined, response: ServerResponse, clock: Clock): Promise<boolean> {
   switch (fault?.kind) {
     case undefined:
-    case 'lost':
       return false
+    case 'lost':
+      return (loseAnswer(response), false)
     case 'reset':
       response.socket?.resetAndDestroy()
       return true
@@ -131,6 +132,14 @@ function answerStatus(fault: Fault & { kind: 'status' }, response: ServerRespons
     )
   response.writeHead(code, { 'content-type': 'text/plain' }).end(body)
   return true
+}
+
+/** What is answered never leaves: the connection breaks instead. */
+function loseAnswer(response: ServerResponse): void {
+  response.end = () => {
+    response.socket?.resetAndDestroy()
+    return response
+  }
 }
 
 /** From now on the response takes only so many bytes, then breaks. */

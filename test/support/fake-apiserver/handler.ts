@@ -17,6 +17,7 @@ import { REVIEWS, VERSION, discover, openApi } from './discovery.ts'
 import { type Faults, strike } from './faults.ts'
 import { type Fields, type KubeObject, isFields } from './object.ts'
 import { type ListQuery, listPage } from './reads.ts'
+import { decodeProtobuf } from './protobuf.ts'
 import type { Registry } from './registry.ts'
 import { type RequestInfo, requestInfo } from './request-info.ts'
 import type { LoggedRequest, RequestRecorder } from './requests.ts'
@@ -69,7 +70,6 @@ export function createHandler(parts: HandlerParts): Handler {
       if (!user) throw unauthorized()
       const form = formOf(request.headers.accept)
       answer(parts, { request, response, url, info, user, body, form: form ?? 'object' }, form === undefined)
-      if (fault?.kind === 'lost') response.socket?.resetAndDestroy()
     } catch (error) {
       fail(response, error)
     }
@@ -286,12 +286,19 @@ function written({ writes }: HandlerParts, exchange: Exchange, { verb }: Request
   if (verb === 'create') return { object: writes.create(write, body as KubeObject), status: 201 }
   if (verb === 'update') return { object: writes.update(write, body as KubeObject), status: 200 }
   const patchType = patchTypeOf(exchange.request.headers['content-type'] ?? '')
-  if (patchType === 'apply' && !exchange.url.searchParams.get('fieldManager'))
-    throw badRequest(
-      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-    )
+  if (patchType === 'apply' && !exchange.url.searchParams.get('fieldManager')) throw managerMissing()
   const { object, created } = writes.patch(write, patchType, body)
   return { object, status: created ? 201 : 200 }
+}
+
+function managerMissing(): ApiError {
+  const cause = {
+    reason: 'FieldValueRequired',
+    field: 'fieldManager',
+    message: 'Required value: is required for apply patch',
+  }
+  const message = `PatchOptions.meta.k8s.io "" is invalid: ${cause.field}: ${cause.message}`
+  return new ApiError(422, 'Invalid', message, { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [cause] })
 }
 
 function writeOf({ url, request }: Exchange, info: RequestInfo, type: ResourceType, warnings: string[]): Write {
@@ -325,10 +332,11 @@ function patchTypeOf(contentType: string): PatchType {
 }
 
 function parseBody({ body, request }: Exchange): unknown {
+  const contentType = request.headers['content-type'] ?? ''
+  if (contentType.startsWith('application/vnd.kubernetes.protobuf')) return decodeProtobuf(body)
   const text = body.toString('utf8')
   try {
-    if (/yaml/.test(request.headers['content-type'] ?? '') && !text.trimStart().startsWith('{'))
-      return parseYaml(text) as unknown
+    if (/yaml/.test(contentType) && !text.trimStart().startsWith('{')) return parseYaml(text) as unknown
     return JSON.parse(text) as unknown
   } catch (error) {
     throw badRequest(`the object provided is unrecognized (must be of type runtime.Object): ${String(error)}`)

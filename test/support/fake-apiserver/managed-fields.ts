@@ -87,12 +87,28 @@ export function applyConfiguration(
   const object = dropAbandoned(type, merged, mine?.set ?? new Set(), [set, ...others.map((one) => one.set)])
   const { added, modified, removed } = compare(type.schema, withoutManaged(live) ?? {}, object)
   const changed = ownable(type, manager, new Set([...added, ...modified]))
-  const conflicts = others.map((one) => ({ ...one, set: new Set([...one.set].filter((path) => changed.has(path))) }))
+  const allowed = manager.name === 'kubectl' ? formerlyApplied(type, live) : new Set()
+  const isConflict = (path: FieldPath) => changed.has(path) && !allowed.has(path)
+  const conflicts = others.map((one) => ({ ...one, set: new Set([...one.set].filter(isConflict)) }))
   const conflicting = conflicts.filter((one) => one.set.size > 0)
   if (live && !force && conflicting.length > 0) throw conflictError(conflicting)
   const rest = others.map((one) => ({ ...one, set: without(one.set, changed, removed) }))
   const own = { entry: entryOf(type, manager, time, mine?.entry, set), set }
   return { object, managedFields: write([...rest, own]) }
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/**
+ * What kubectl applied on its side, as long as it still has that value: kubectl may take it over without a conflict when it goes over
+ * to server-side apply. (k8s.io/apimachinery, lastappliedmanager.go)
+ */
+function formerlyApplied(type: ResourceType, live: KubeObject | undefined): FieldSet {
+  const text = live?.metadata.annotations?.[LAST_APPLIED]
+  if (text === undefined) return new Set()
+  const last = JSON.parse(text) as KubeObject
+  const { modified, removed } = compare(type.schema, last, live)
+  return without(fieldsOf(type.schema, last), modified, removed)
 }
 
 function dropAbandoned(type: ResourceType, merged: KubeObject, last: FieldSet, owned: readonly FieldSet[]): KubeObject {

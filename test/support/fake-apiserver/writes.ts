@@ -58,6 +58,7 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
   /** Unchanged objects are not written: their version stays. An object on its way out goes with its last finalizer. */
   const persist = (write: Write, before: KubeObject | undefined, after: KubeObject): KubeObject => {
     const { type, dryRun } = write
+    if (after.metadata.managedFields?.length === 0) delete after.metadata.managedFields
     if (before && sameJson(withoutVersion(before), withoutVersion(after))) return before
     if (dryRun) return after
     const object = type.convert?.toStored(after) ?? after
@@ -68,7 +69,10 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
 
   const check = (write: Write, object: KubeObject, before: KubeObject | undefined) => {
     const problems = validate(write.type.schema, object)
-    const mistyped = problems.find(({ reason }) => reason === 'FieldValueTypeInvalid')
+    // Built-in kinds are decoded into their own types, which knows only what fits and what does not.
+    const mistyped = problems.find(
+      ({ reason, message }) => reason === 'FieldValueTypeInvalid' || NOT_BASE64.test(message),
+    )
     if (mistyped && !write.type.custom) throw cannotBeHandled(write.type, mistyped.message)
     const all = [...problems, ...semanticProblems(write.type, object, cel)]
     if (problems.some(isBlocking)) all.push(UNCHECKED)
@@ -100,9 +104,11 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
   const createFrom = (write: Write, object: KubeObject, managedFields?: KubeObject['metadata']['managedFields']) => {
     const { type } = write
     demandNamespace(write)
-    const { resourceVersion, deletionTimestamp: _1, deletionGracePeriodSeconds: _2, ...metadata } = object.metadata
+    const { resourceVersion, ...metadata } = object.metadata
     if (resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created')
     if (type.hasStatus) delete object['status']
+    for (const own of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'selfLink'])
+      delete metadata[own]
     object.metadata = {
       ...metadata,
       ...(type.namespaced && { namespace: write.namespace }),
@@ -166,6 +172,7 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
   }
 }
 
+const NOT_BASE64 = /in body must be of type byte/
 const VERSION_MISSING = 'Invalid value: 0: must be specified for an update'
 const UNCHECKED = {
   reason: 'FieldValueInvalid',
