@@ -202,6 +202,8 @@ describe('a list', () => {
     ['metadata.name=listed-1', [1]],
     ['spec.enabled=false', [1]],
     ['spec.enabled!=true', ['bare', 1]],
+    ['spec.url=https://receiver.example/hooks,spec.enabled=false', [1]],
+    ['spec.displayName=nobody', []],
   ])('with the field selector %s', async (selector, expected) => {
     const query = `?labelSelector=suite%3Dlist&fieldSelector=${encodeURIComponent(selector)}`
     const { body } = await cluster.request('GET', path(query))
@@ -209,8 +211,11 @@ describe('a list', () => {
   })
 
   test('knows no other fields to select by', async () => {
-    const { status, body } = await cluster.request('GET', path('?fieldSelector=spec.url%3Dx'))
-    expect([status, body['message']]).toEqual([400, expect.stringContaining('field label not supported: spec.url')])
+    const { status, body } = await cluster.request('GET', path('?fieldSelector=spec.description%3Dx'))
+    expect([status, body['message']]).toEqual([
+      400,
+      expect.stringContaining('field label not supported: spec.description'),
+    ])
   })
 
   test('comes in pages of one and the same moment', async () => {

@@ -17,6 +17,12 @@ export interface Ran {
   readonly code: number | null
 }
 
+export interface KubectlOptions {
+  readonly input?: string | undefined
+  /** What `kubectl edit` runs on the file. */
+  readonly editor?: string | undefined
+}
+
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -33,7 +39,7 @@ export interface Call {
 export interface Cluster {
   readonly namespace: string
   readonly kubeconfig: string
-  kubectl(args: readonly string[], input?: string): Promise<Ran>
+  kubectl(args: readonly string[], how?: KubectlOptions): Promise<Ran>
   request(method: string, path: string, call?: Call): Promise<Answer>
   /** The events of a watch, as they come; ends when the server ends it or the loop is left. */
   watch(path: string, accept?: string): AsyncGenerator<Json>
@@ -51,8 +57,8 @@ export async function openCluster(): Promise<Cluster> {
   const kubeconfig = given ?? (fake as FakeApiServer).kubeconfig(join(home, 'kubeconfig'))
   const namespace = `nepenthes-test-${process.pid}`
   const { server, agent } = connection(kubeconfig)
-  const kubectl = (args: readonly string[], input?: string) =>
-    run(['-n', namespace, ...args], { home, kubeconfig, input })
+  const kubectl = (args: readonly string[], how: KubectlOptions = {}) =>
+    runKubectl(['-n', namespace, ...args], { home, kubeconfig, ...how })
   const send = (
     method: string,
     path: string,
@@ -104,24 +110,25 @@ async function succeed(running: Promise<Ran>): Promise<void> {
 }
 
 /** Not spawnSync: the fake server answers from this very process. */
-function run(
+export function runKubectl(
   args: readonly string[],
-  where: { home: string; kubeconfig: string; input: string | undefined },
+  { home, kubeconfig, input, editor }: KubectlOptions & { readonly home: string; readonly kubeconfig: string },
 ): Promise<Ran> {
   const env = {
-    HOME: where.home,
-    KUBECONFIG: where.kubeconfig,
-    KUBE_EDITOR: process.env['KUBE_EDITOR'] ?? '',
+    HOME: home,
+    TMPDIR: home,
+    KUBECONFIG: kubeconfig,
+    KUBE_EDITOR: editor ?? 'false',
     PATH: process.env['PATH'] ?? '',
   }
   return new Promise((resolve, reject) => {
-    const child = spawn(kubectlPath(), args, { env, cwd: where.home })
+    const child = spawn(kubectlPath(), args, { env, cwd: home })
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     child.on('error', reject)
     child.on('close', (code) => resolve({ stdout, stderr, code }))
-    child.stdin.end(where.input ?? '')
+    child.stdin.end(input ?? '')
   })
 }
 

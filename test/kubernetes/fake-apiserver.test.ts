@@ -12,7 +12,7 @@ import {
   type Manifest,
   startFakeApiServer,
 } from '../support/fake-apiserver/index.ts'
-import { type Json, CRDS } from './cluster.ts'
+import { CRDS, type Json, runKubectl } from './cluster.ts'
 import { at, webhook, webhooksPath } from './manifests.ts'
 
 /** What only the fake can do: be troubled. What it has in common with a real server stands in the other files of this directory. */
@@ -360,7 +360,23 @@ describe('access', () => {
   test('goes over TLS, where kubectl sends a token at all', async () => {
     await stop()
     await start({ tls: true, users })
-    expect((await call('GET', PATH, { token: 'first' })).status).toBe(200)
+    const home = mkdtempSync(join(tmpdir(), 'nepenthes-kubectl-'))
+    const kubeconfig = server.kubeconfig(join(home, 'config'))
+    const kubectl = (args: string) => runKubectl(args.split(' '), { home, kubeconfig })
+    expect((await kubectl('get webhooks')).stderr).toBe('No resources found in default namespace.\n')
+    expect((await kubectl('get secrets')).stderr).toBe(
+      'Error from server (Forbidden): secrets is forbidden: User "operator" cannot list resource "secrets" in API group "" in the namespace "default"\n',
+    )
+    expect((await kubectl('auth can-i watch webhooks')).stdout).toBe('yes\n')
+    expect((await kubectl('auth can-i delete webhooks')).stdout).toBe('no\n')
+    server.setUsers([])
+    expect((await kubectl('get webhooks')).stderr).toContain('You must be logged in to the server')
+    rmSync(home, { recursive: true })
+  })
+
+  test('is what a kubeconfig says', async () => {
+    await stop()
+    await start({ tls: true, users })
     const directory = mkdtempSync(join(tmpdir(), 'nepenthes-kubeconfig-'))
     const config = parse(readFileSync(server.kubeconfig(join(directory, 'config')), 'utf8')) as Json
     rmSync(directory, { recursive: true })

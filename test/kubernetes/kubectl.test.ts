@@ -16,7 +16,7 @@ afterAll(() => cluster.close())
 /** What a person reads, in whatever column it stands: runs of blanks are one. */
 const squeeze = (text: string) => text.trim().replace(/ {2,}/g, '  ')
 const kubectl = async (args: string, input?: unknown) =>
-  cluster.kubectl(args.split(' '), input === undefined ? undefined : stringify(input))
+  cluster.kubectl(args.split(' '), { input: input === undefined ? undefined : stringify(input) })
 const good = async (args: string, input?: unknown) => {
   const { code, stdout, stderr } = await kubectl(args, input)
   expect(code, stderr).toBe(0)
@@ -128,13 +128,24 @@ describe('a Webhook', () => {
     expect(await bad('replace -f -', replaced)).toContain('the object has been modified')
   })
 
+  test('is edited, once what the editor leaves is valid', async () => {
+    await good('apply -f -', webhook('edited', { enabled: true }))
+    const edit = (editor: string) => cluster.kubectl(['edit', 'nwh', 'edited'], { editor })
+    expect((await edit('sed -i s/enabled:.true/enabled:\\ false/')).stdout.trim()).toBe(
+      'webhook.nepenthes.dev/edited edited',
+    )
+    expect(await good('get nwh edited -o jsonpath={.spec.enabled}')).toBe('false')
+    const { code, stderr } = await edit('sed -i s/time_entry:created/time_entry:creatd/')
+    expect([code, stderr.split('\n')[0]]).toEqual([1, 'error: webhooks.nepenthes.dev "edited" is invalid'])
+  })
+
   test('is selected by label and by field', async () => {
     await good('apply -f -', webhook('selected', { enabled: false }, { labels: { pick: 'me' } }))
     expect(await good('get nwh -l pick=me -o name')).toBe('webhook.nepenthes.dev/selected')
     expect(await good('get nwh --field-selector spec.enabled=false,metadata.name=selected -o name')).toBe(
       'webhook.nepenthes.dev/selected',
     )
-    expect(await bad('get nwh --field-selector spec.url=x')).toContain('field label not supported: spec.url')
+    expect(await bad('get nwh --field-selector spec.events=x')).toContain('field label not supported: spec.events')
   })
 
   test('is tried out without being stored', async () => {

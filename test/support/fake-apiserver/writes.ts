@@ -213,9 +213,16 @@ function decode(write: Write, body: KubeObject): KubeObject {
   if (type.namespaced && object.metadata.namespace && object.metadata.namespace !== namespace)
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
   object.metadata.name ??= ''
+  emptyNulls(object.metadata)
   tellUnknown(write, prune(type.schema, object))
   applyDefaults(type.schema, object)
   return object
+}
+
+/** Go reads a null among texts as the empty text. */
+function emptyNulls({ labels, annotations }: KubeObject['metadata']): void {
+  for (const texts of [labels, annotations] as (Fields | undefined)[])
+    for (const [key, value] of Object.entries(texts ?? {})) if (texts && value === null) texts[key] = ''
 }
 
 function demandKind(type: ResourceType, object: KubeObject): void {
