@@ -9,6 +9,7 @@ import {
   ApiError,
   type FakeApiServer,
   type FakeApiServerOptions,
+  type KubeObject,
   type Manifest,
   startFakeApiServer,
 } from '../support/fake-apiserver/index.ts'
@@ -300,6 +301,39 @@ describe('the server', () => {
   test('takes its time from the clock', () => {
     const { metadata } = server.objects.put(webhook('a'))
     expect(Date.parse(metadata.creationTimestamp ?? '')).toBe(Math.floor(clock.now() / 1000) * 1000)
+  })
+})
+
+describe('what a cluster does by itself', () => {
+  const owned = (name: string, owner: KubeObject) => {
+    const { apiVersion, kind, metadata } = owner
+    return webhook(name, {}, { ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid }] })
+  }
+  const left = () => server.objects.list('webhooks').map(({ metadata }) => metadata.name)
+
+  test.each([
+    ['Background', []],
+    ['Foreground', []],
+    ['Orphan', ['dependent']],
+  ])('deleting an owner (%s) leaves %j', async (propagationPolicy, expected) => {
+    server.objects.put(owned('dependent', server.objects.put(webhook('owner'))))
+    await call('DELETE', `${PATH}/owner`, { body: { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy } })
+    expect(left()).toEqual(expected)
+    expect(server.objects.get('webhooks', 'dependent')?.metadata.ownerReferences ?? []).toEqual([])
+  })
+
+  test('empties a namespace before it goes, and waits for who holds something in it', async () => {
+    server.objects.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } })
+    server.objects.put(webhook('free', {}, { namespace: 'team' }))
+    server.objects.put(webhook('held', {}, { namespace: 'team', finalizers: ['nepenthes.dev/hold'] }))
+    await call('DELETE', '/api/v1/namespaces/team')
+    expect(server.objects.get('namespaces', 'team')).toMatchObject({ status: { phase: 'Terminating' } })
+    expect(left()).toEqual(['held'])
+    const more = await call('POST', webhooksPath('team'), { body: webhook('more') })
+    expect([more.status, more.json()['message']]).toEqual([403, expect.stringContaining('it is being terminated')])
+    const held = server.objects.get('webhooks', 'held', 'team')
+    server.objects.put(webhook('held', {}, { ...held?.metadata, finalizers: [] }))
+    expect([left(), server.objects.get('namespaces', 'team')]).toEqual([[], undefined])
   })
 })
 

@@ -290,6 +290,17 @@ describe('a definition that goes', () => {
   test('is refused when it is none', async () => {
     const misnamed = { ...definition, metadata: { name: 'wrong.suite.nepenthes.dev' } }
     expect(await bad('apply --server-side -f -', misnamed)).toContain('spec.names.plural+"."+spec.group')
+    const [version] = definition.spec.versions
+    const changed = (change: Json) => ({
+      ...definition,
+      spec: { ...definition.spec, versions: [{ ...version, ...change }] },
+    })
+    const selecting = changed({ selectableFields: [{ jsonPath: '.spec.extra' }] })
+    expect(await bad('apply --server-side -f -', selecting)).toContain('spec.versions[0].selectableFields[0].jsonPath')
+    expect(await bad('apply --server-side -f -', changed({ storage: false }))).toContain('spec.versions')
+    expect(await bad('apply --server-side -f -', changed({ schema: {} }))).toContain(
+      'spec.versions[0].schema.openAPIV3Schema',
+    )
   })
 })
 

@@ -4,7 +4,7 @@ import type { CelRules } from './cel.ts'
 import { type CrdVersion, crdSpec } from './custom-resources.ts'
 import { type Fields, type KubeObject, isFields } from './object.ts'
 import type { ResourceType } from './resource-type.ts'
-import type { Schema } from './schema.ts'
+import { type Schema, propertySchema } from './schema.ts'
 import { wrong } from './validate.ts'
 
 /** What the server fills in by itself, beyond schema defaults, in place. */
@@ -101,7 +101,21 @@ function versionProblems(version: CrdVersion, place: string, cel: CelRules): Cau
   const schema = version.schema?.openAPIV3Schema
   const at = `${place}.schema.openAPIV3Schema`
   if (!schema) return [{ reason: 'FieldValueRequired', field: at, message: 'Required value: schemas are required' }]
-  return [...schemaNodes(schema, at)].flatMap(({ schema: node, at: where }) => nodeProblems(node, where, cel))
+  return [
+    ...[...schemaNodes(schema, at)].flatMap(({ schema: node, at: where }) => nodeProblems(node, where, cel)),
+    ...unselectable(version, schema, place),
+  ]
+}
+
+/** One may select by scalars only, and by those that the schema declares. */
+function unselectable({ selectableFields = [] }: CrdVersion, schema: Schema, place: string): Cause[] {
+  return selectableFields.flatMap(({ jsonPath }, index) => {
+    let found: Schema | undefined = schema
+    for (const step of jsonPath.slice(1).split('.')) found = found && propertySchema(found, step)
+    if (['string', 'boolean', 'integer'].includes(found?.type ?? '')) return []
+    const why = 'must point to a field of type string, boolean or integer'
+    return [wrong(`${place}.selectableFields[${index}].jsonPath`, jsonPath, why)]
+  })
 }
 
 function nodeProblems(node: Schema, where: string, cel: CelRules): Cause[] {
