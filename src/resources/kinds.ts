@@ -62,7 +62,7 @@ const apiSettings: KindDefinition = {
   specSchema: apiSettingsSpecSchema,
   rules: API_SETTINGS_RULES,
   printerColumns: [READY, REASON, AGE],
-  selectableFields: [],
+  selectableFields: ['.spec.enabled'],
 }
 
 const webhook: KindDefinition = {
@@ -100,7 +100,7 @@ const webhook: KindDefinition = {
     },
     AGE,
   ],
-  selectableFields: ['.spec.enabled'],
+  selectableFields: ['.spec.enabled', '.spec.displayName', '.spec.url'],
 }
 
 export const KINDS: Readonly<Record<Kind, KindDefinition>> = { ApiSettings: apiSettings, Webhook: webhook }
