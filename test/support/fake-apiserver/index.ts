@@ -1,0 +1,8 @@
+export type { AccessRule, User } from './access.ts'
+export { ApiError } from './api-error.ts'
+export type { Fault, FaultMatch, Faults } from './faults.ts'
+export type { Fields, KubeObject, Metadata } from './object.ts'
+export type { Manifest, Objects } from './objects.ts'
+export type { LoggedRequest, RequestLog } from './requests.ts'
+export { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './server.ts'
+export type { Watch } from './watches.ts'
