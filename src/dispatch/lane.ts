@@ -75,7 +75,7 @@ function createWindow(webhook: ProgrammedWebhook, budget: WindowBudget): Window 
 
 /** Whether what a webhook is called with, or how, differs: reason enough to look again at an endpoint given up on. */
 export function receiverChanged(before: ProgrammedWebhook | undefined, after: ProgrammedWebhook): boolean {
-  if (!before || before.generation !== after.generation) return before !== undefined
+  if (!before || before.generation !== after.generation || before.uid !== after.uid) return before !== undefined
   const [old, now] = [before.credentials, after.credentials]
   if (!old || !now) return old !== now
   const same =

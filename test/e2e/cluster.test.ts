@@ -158,6 +158,17 @@ describe('a namespace of a cluster', () => {
     )
   })
 
+  it('nor does it stay stopped when its object is made anew', async () => {
+    receiver.answer = 410
+    await createProject()
+    await until('webhooks', 'hook', 'Delivering', 'False EndpointGone')
+    receiver.answer = 204
+    const count = receiver.requests.length
+    server.objects.delete('webhooks', 'hook')
+    server.objects.put(hook())
+    await receiver.received(count + 1)
+  })
+
   it('while the API server is away, everything goes on; what happened meanwhile is caught up with', async () => {
     await server.stop()
     await delivered(SECOND)
