@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { createMetrics } from './admin/metrics.ts'
 import { createAdminServer } from './admin/server.ts'
 import type { TokenAdmin } from './admin/tokens.ts'
@@ -5,6 +6,7 @@ import type { ApiStore } from './api/context.ts'
 import { seed } from './api/seed.ts'
 import { createApi } from './api/server.ts'
 import { createToken, generateToken, listTokens, revokeToken, type TokenFailure } from './api/tokens.ts'
+import { assert } from './base/assert.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { toError, UserError } from './base/errors.ts'
 import { keepToken } from './base/kept-token.ts'
@@ -24,6 +26,8 @@ import { createSnapshotPublisher } from './reconcile/publisher.ts'
 import { parseFile } from './resources/parse.ts'
 import { createDirectorySecrets } from './sources/directory/secrets.ts'
 import { createDirectorySource } from './sources/directory/source.ts'
+import { createCluster, type Cluster } from './sources/kubernetes/cluster.ts'
+import { loadCredentials } from './sources/kubernetes/credentials.ts'
 import { keepReads } from './storage/kept-reads.ts'
 import { openSqliteStore } from './storage/sqlite/sqlite-store.ts'
 import type { Store } from './storage/store.ts'
@@ -62,7 +66,7 @@ export async function startApp(config: RunConfig, dependencies: Partial<AppDepen
       stopping ??= release(releasers).then(resolve, reject)
       return closed
     }
-    // Without its store the program can do nothing: it ends, so that whoever supervises it starts it anew.
+    // Without its store, or its lease, the program can do nothing: it ends, so that whoever supervises it starts it anew.
     void failed.then((error) => {
       reject(error)
       return stop().catch(() => undefined)
@@ -88,7 +92,7 @@ async function release(releasers: Releasers): Promise<void> {
 }
 
 interface Started extends Pick<App, 'apiOrigin' | 'adminOrigin'> {
-  /** Resolves if the store breaks down for good. */
+  /** Resolves if the store breaks down for good, or another operator has taken over. */
   readonly failed: Promise<Error>
 }
 
@@ -106,7 +110,8 @@ async function startParts(
   keepApart(config)
   const store = await openStore(config, shared, releasers)
   const listening: Listening[] = []
-  const core = createCore(config, shared, store, listening)
+  const cluster = await openCluster(config, shared, releasers)
+  const core = createCore(config, shared, { store, ownListeners: listening, cluster })
   const api = createApi({
     ...shared,
     store,
@@ -119,7 +124,7 @@ async function startParts(
     listing: core.controller,
     deliveries: store,
     tokens: tokenAdmin(store, shared),
-    readiness: () => readiness(core.publisher.current.complete, store.healthy),
+    readiness: () => readiness(config, core.publisher.current.complete, store.healthy),
     metrics: core.metrics.registry,
     access: await adminAccess(config, shared.random),
   })
@@ -131,17 +136,56 @@ async function startParts(
   releasers.push(closeApi)
   const apiAt = await listen(api, config.listen, '--listen')
   listening.push(apiAt)
-  await core.dispatcher.start()
-  releasers.push(() => core.dispatcher.stop(DRAIN_MS))
   const retention = new Retention({ ...shared, ...config.deliveryLog, store })
-  retention.start()
-  releasers.push(() => retention.stop())
-  releasers.push(() => core.controller.stop())
-  await core.controller.start()
+  const begin = () => runCore(core, retention, releasers)
+  const failures = [store.failed]
+  if (cluster) failures.push(cluster.lease.lost, beginOnceElected(cluster, begin, releasers))
+  else await (await begin()).running
   // Stopped first of all: nothing new is accepted while the rest winds down.
   releasers.push(closeApi)
   shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')
-  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt), failed: store.failed }
+  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt), failed: Promise.race(failures) }
+}
+
+/** Starts what sends and what decides. Resolves once stopping undoes all of it; `running` once the first configuration is in force. */
+async function runCore(core: Core, retention: Retention, releasers: Releasers): Promise<{ running: Promise<void> }> {
+  await core.dispatcher.start()
+  releasers.push(() => core.dispatcher.stop(DRAIN_MS))
+  retention.start()
+  releasers.push(() => retention.stop())
+  const running = core.controller.start()
+  releasers.push(async () => {
+    await core.controller.stop()
+    await running.catch(() => undefined)
+  })
+  return { running }
+}
+
+/** Does nothing until this is the one operator of the namespace, which may be never. Resolves only if that goes wrong. */
+function beginOnceElected(
+  cluster: Cluster,
+  begin: () => Promise<{ running: Promise<void> }>,
+  releasers: Releasers,
+): Promise<Error> {
+  const begun = cluster.lease.acquire().then((elected) => (elected ? begin() : undefined))
+  releasers.push(async () => {
+    cluster.lease.abandon()
+    await begun.catch(() => undefined)
+  })
+  return new Promise((resolve) => {
+    begun.then((core) => core?.running).catch((thrown: unknown) => resolve(toError(thrown)))
+  })
+}
+
+async function openCluster(config: RunConfig, shared: Shared, releasers: Releasers): Promise<Cluster | undefined> {
+  if (config.mode.kind !== 'kubernetes') return undefined
+  const credentials = await loadCredentials()
+  const namespace = config.mode.namespace ?? credentials.namespace ?? 'default'
+  const identity = `${hostname()}_${shared.random.uuid()}`
+  const cluster = createCluster({ ...shared, credentials, namespace, identity })
+  releasers.push(() => cluster.close())
+  shared.log.info({ server: credentials.server, namespace }, 'watching a cluster')
+  return cluster
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {
@@ -151,7 +195,8 @@ function once(work: () => Promise<void>): () => Promise<void> {
 
 /** The watched directory is never written into, and Secrets in it would be read as configuration. */
 function keepApart(config: RunConfig): void {
-  const root = directoryRoot(config)
+  if (config.mode.kind !== 'directory') return
+  const { root } = config.mode
   for (const [flag, directory] of [
     ['--data', config.dataDir],
     ['--secrets', config.secretsDir],
@@ -179,7 +224,12 @@ async function openStore(config: RunConfig, { clock, random, log }: Shared, rele
 }
 
 /** Control and data: they know of each other only the snapshot, and the health that deliveries are in. */
-function createCore(config: RunConfig, shared: Shared, store: Store, ownListeners: readonly Listening[]) {
+function createCore(
+  config: RunConfig,
+  shared: Shared,
+  { store, ownListeners, cluster }: { store: Store; ownListeners: readonly Listening[]; cluster: Cluster | undefined },
+) {
+  const { source, secrets } = cluster ?? directorySources(config, shared)
   const publisher = createSnapshotPublisher()
   const dispatcher = createDispatcher({
     ...shared,
@@ -192,8 +242,8 @@ function createCore(config: RunConfig, shared: Shared, store: Store, ownListener
   })
   const controller = createController({
     ...shared,
-    source: createDirectorySource({ root: directoryRoot(config), parse: parseFile, ...shared }),
-    secrets: createDirectorySecrets({ root: config.secretsDir, ...shared }),
+    source,
+    secrets,
     store,
     publisher,
     health: (webhook) => dispatcher.health(webhook),
@@ -207,12 +257,18 @@ function createCore(config: RunConfig, shared: Shared, store: Store, ownListener
     circuitsOpen: () => dispatcher.circuitsOpen,
     configVersion: () => publisher.current.version,
   })
+  cluster?.report(controller)
   return { publisher, dispatcher, controller, metrics }
 }
 
-function directoryRoot(config: RunConfig): string {
-  if (config.mode.kind === 'directory') return config.mode.root
-  throw new UserError('--kubernetes: this build runs from a directory only; use --config DIR')
+type Core = ReturnType<typeof createCore>
+
+function directorySources({ mode, secretsDir }: RunConfig, shared: Shared): Pick<Cluster, 'source' | 'secrets'> {
+  assert(mode.kind === 'directory', 'a cluster has sources of its own')
+  return {
+    source: createDirectorySource({ root: mode.root, parse: parseFile, ...shared }),
+    secrets: createDirectorySecrets({ root: secretsDir, ...shared }),
+  }
 }
 
 /** Off loopback `/v1` wants a token: the one given, or one kept beside the data. */
@@ -222,9 +278,17 @@ async function adminAccess(config: RunConfig, random: Random): Promise<{ loopbac
   return { loopback: false, token: config.adminToken ?? (await keepToken(config.dataDir, 'admin-token', generate)) }
 }
 
-function readiness(configured: boolean, storeHealthy: boolean): { ready: boolean; reasons: string[] } {
+function readiness(
+  { mode }: RunConfig,
+  configured: boolean,
+  storeHealthy: boolean,
+): { ready: boolean; reasons: string[] } {
   const reasons: string[] = []
-  if (!configured) reasons.push('no complete configuration is known yet: is the directory there?')
+  const cause =
+    mode.kind === 'directory'
+      ? 'is the directory there?'
+      : 'is the lease free, and may the resources be read? The log tells'
+  if (!configured) reasons.push(`no complete configuration is known yet: ${cause}`)
   if (!storeHealthy) reasons.push('the data directory cannot be written: is the disk full?')
   return { ready: reasons.length === 0, reasons }
 }

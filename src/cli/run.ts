@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 
 import { type Clock, systemClock } from '../base/clock.ts'
-import { toError, UserError } from '../base/errors.ts'
+import { toError } from '../base/errors.ts'
 import { createLog } from '../base/log.ts'
 import { readRunConfig, runFlags, settleEnvironment } from '../config.ts'
 import type { Io } from './io.ts'
@@ -36,14 +36,12 @@ the admin listener when it does not listen on loopback). Unset, both are generat
 Examples:
   nepenthes run --config ./config
   nepenthes run --config ./config --data /var/lib/nepenthes --listen 0.0.0.0:8080 --public-url https://projects.example.com
-  nepenthes run --config ./config --allow-address 10.0.0.0/8`,
+  nepenthes run --config ./config --allow-address 10.0.0.0/8
+  nepenthes run --kubernetes --namespace projects`,
     )
     .action(async (_options: unknown, self: Command) => {
       settleEnvironment(self)
       const config = readRunConfig(self)
-      if (config.mode.kind === 'kubernetes') {
-        throw new UserError('--kubernetes: this build runs from a directory only; use --config DIR')
-      }
       const { startApp } = await import('../app.ts')
       io.finish(await runUntilStopped(() => startApp(config), { host: process, clock: systemClock, err: io.err }))
     })

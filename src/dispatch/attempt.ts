@@ -81,11 +81,11 @@ export function judgeReply(
   }
   const at = times.due
   if (meaning === 'gone') {
-    const { generation, resumeAt } = webhook
+    const { generation, resumeAt, uid } = webhook
     return {
       attempt,
       update,
-      verdict: { kind: 'gone', at, message: reply.message, generation, resumeAt: resumeAt ?? null },
+      verdict: { kind: 'gone', at, message: reply.message, generation, resumeAt: resumeAt ?? null, uid },
     }
   }
   const slowDown = meaning === 'slow-down'

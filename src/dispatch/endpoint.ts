@@ -38,6 +38,7 @@ export type Verdict =
       readonly message: string
       readonly generation: number
       readonly resumeAt: string | null
+      readonly uid?: string | undefined
     }
   | { readonly kind: 'blocked'; readonly at: number; readonly message: string }
 
@@ -96,8 +97,9 @@ export function observe(record: EndpointRecord, verdict: Verdict, random: Random
     case 'failed':
       return failed(record, verdict, random)
     case 'gone': {
-      const { at, generation, resumeAt } = verdict
-      return { ...countFailure(record, at, verdict.message), blocked: null, gone: { at, generation, resumeAt } }
+      const { at, generation, resumeAt, uid } = verdict
+      const gone = { at, generation, resumeAt, ...(uid === undefined ? {} : { uid }) }
+      return { ...countFailure(record, at, verdict.message), blocked: null, gone }
     }
     case 'blocked': {
       const { at, message } = verdict
@@ -163,7 +165,7 @@ export function nextAllowance(allowance: number, verdict: Verdict, record: Endpo
  */
 export function configured(
   record: EndpointRecord,
-  webhook: Pick<ProgrammedWebhook, 'generation' | 'resumeAt'>,
+  webhook: Pick<ProgrammedWebhook, 'generation' | 'resumeAt' | 'uid'>,
   changed: boolean,
   now: number,
 ): EndpointRecord {
@@ -171,7 +173,7 @@ export function configured(
   const lifted = resumed || changed ? lookAgain(record, now) : record
   // Judged by what the request was sent under: a 410 that comes in after the annotation changed stops nothing.
   const asked = webhook.resumeAt !== undefined && webhook.resumeAt !== record.gone?.resumeAt
-  const gone = record.gone && record.gone.generation === webhook.generation && !asked ? record.gone : null
+  const gone = record.gone && sameSpec(record.gone, webhook) && !asked ? record.gone : null
   const handledResumeAt = resumed ? webhook.resumeAt : record.handledResumeAt
   const same = lifted === record && gone === record.gone && handledResumeAt === record.handledResumeAt
   return same ? record : { ...lifted, gone, handledResumeAt, generation: webhook.generation }
@@ -180,6 +182,14 @@ export function configured(
 /** Remembers for a restart what the record was made under: see `receiverChanged`. */
 export function madeUnder(record: EndpointRecord, generation: number): EndpointRecord {
   return record.generation === generation ? record : { ...record, generation }
+}
+
+/** While the object itself has not been seen, its generation has to do. */
+function sameSpec(
+  gone: NonNullable<EndpointRecord['gone']>,
+  { generation, uid }: Pick<ProgrammedWebhook, 'generation' | 'uid'>,
+): boolean {
+  return gone.generation === generation && (uid === undefined || gone.uid === uid)
 }
 
 function lookAgain(record: EndpointRecord, now: number): EndpointRecord {

@@ -88,6 +88,7 @@ export function receiverChanged(lane: Lane, after: ProgrammedWebhook): boolean {
   const known = before?.generation ?? record.generation ?? after.generation
   if (known !== after.generation) return true
   if (!before) return false
+  if (before.uid !== after.uid) return true
   const [old, now] = [before.credentials, after.credentials]
   if (!old || !now) return old !== now
   const same =

@@ -75,11 +75,13 @@ export function createController(options: ControllerOptions): Controller {
 
   async function start(): Promise<void> {
     for (const record of await store.resources()) environment.remember(record)
+    // Documents first: in a cluster, what they refer to decides which Secrets are kept.
+    await source.start(sourceChanged)
     await secrets.start((changed) => {
       causes.secrets(changed)
       queue.add(concerned())
     })
-    await source.start(sourceChanged)
+    if (stopping.signal.aborted) return
     logSource(source)
     if (known()) {
       queue.add(everyKey())

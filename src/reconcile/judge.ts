@@ -48,6 +48,7 @@ async function webhookEntry(subject: Subject, nameHolder: ResourceKey | undefine
     read: lookups.read,
     health,
     resumeAt,
+    uid: subject.document ? subject.document.metadata.uid : subject.known?.programmed?.uid,
   })
   const unmatched = await unmatchedProjects(outcome.programmed?.spec.projects ?? [], lookups.projectExists)
   const entry = assemble(

@@ -18,6 +18,7 @@ export interface WebhookInputs {
   readonly read: ReadSecret
   readonly health: DeliveryHealth | undefined
   readonly resumeAt: string | undefined
+  readonly uid: string | undefined
 }
 
 export interface WebhookOutcome {
@@ -72,6 +73,7 @@ function program(
     credentials: credentials.ok ? credentials.value : undefined,
     hold: credentials.ok ? undefined : credentials.error,
     resumeAt: inputs.resumeAt,
+    uid: inputs.uid,
   }
 }
 
@@ -110,7 +112,8 @@ function describeEndpoint(webhook: ProgrammedWebhook): string {
 
 /** Whether two programmed webhooks behave alike, so that the older object can stay and whoever caches by it keeps its cache. */
 export function sameProgrammed(a: ProgrammedWebhook, b: ProgrammedWebhook): boolean {
-  return a.generation === b.generation && a.resumeAt === b.resumeAt && fingerprint(a) === fingerprint(b)
+  if (a.generation !== b.generation || a.uid !== b.uid || a.resumeAt !== b.resumeAt) return false
+  return fingerprint(a) === fingerprint(b)
 }
 
 function fingerprint(webhook: ProgrammedWebhook): string {

@@ -11,6 +11,21 @@ export const PROBLEM_CODES = {
       'A syntax error, bytes that are not UTF-8, a byte order mark, control characters, more than 1 MiB or 1,000 documents, nesting or aliases without end.',
     cure: 'Mend the line named, or split the file. What last came from the file stays in force meanwhile.',
   },
+  Unreachable: {
+    what: 'In a cluster: the API server does not answer as it should.',
+    cause: 'It is away, overloaded or behind a network that is down; or the credentials are for another cluster.',
+    cure: 'Nothing, if it is away for a moment: it is tried again. What was in force stays meanwhile.',
+  },
+  NotPermitted: {
+    what: 'In a cluster: the operator may not read resources of a kind.',
+    cause: 'Its service account lacks a permission, or the credentials are not accepted.',
+    cure: 'Grant it the Role in docs/kubernetes.md. What was in force stays meanwhile.',
+  },
+  DefinitionMissing: {
+    what: 'In a cluster: it does not know a kind of ours.',
+    cause: 'The CustomResourceDefinition is not installed, or was removed.',
+    cure: 'Install it: `kubectl apply -f crds/`. What was in force stays meanwhile.',
+  },
   UnsupportedYaml: {
     what: 'A YAML feature that readers disagree on.',
     cause:

@@ -31,6 +31,8 @@ export interface ProgrammedWebhook {
   readonly name: string
   /** Generation of the spec in force. A new one lets a gone endpoint be tried again. */
   readonly generation: number
+  /** In a cluster: which object of this name it is. Another one's generations start again. */
+  readonly uid?: string | undefined
   readonly spec: EffectiveWebhook
   readonly credentials: Credentials | undefined
   /** Set exactly when `credentials` is not. */

@@ -88,7 +88,13 @@ export interface EndpointRecord {
   /** Class and text of the last failure, secrets masked. */
   readonly lastFailure: string
   /** Set while a 410 has stopped the endpoint: the generation and resume annotation it was stopped under. */
-  readonly gone: { readonly at: number; readonly generation: number; readonly resumeAt: string | null } | null
+  readonly gone: {
+    readonly at: number
+    readonly generation: number
+    readonly resumeAt: string | null
+    /** In a cluster: of the object it was stopped under. */
+    readonly uid?: string
+  } | null
   /** Set while every address of the receiver is refused; looked up again at `retryAt`. */
   readonly blocked: { readonly at: number; readonly retryAt: number; readonly message: string } | null
   /** No attempt before this time: `Retry-After`, or slowing down after 429, 502, 503, 504. */

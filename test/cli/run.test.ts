@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 import { ended, nepenthes, startProcess } from '../support/cli.ts'
+import { createPlace } from '../support/program.ts'
 
 const FIXTURE = fileURLToPath(new URL('./fixtures/run-until-stopped.ts', import.meta.url))
 
@@ -54,12 +55,14 @@ describe('stopping', () => {
 })
 
 describe('refusing to start', () => {
-  test('a cluster, until there is a source for it', async () => {
-    expect(await nepenthes(['run', '--kubernetes'])).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: 'nepenthes: --kubernetes: this build runs from a directory only; use --config DIR\n',
+  test('a cluster that is not configured', async () => {
+    const place = createPlace()
+    const { code, stderr } = await nepenthes(['run', '--kubernetes', '--data', place.data], {
+      KUBECONFIG: `${place.root}/missing`,
     })
+    place.dispose()
+    expect(code).toBe(1)
+    expect(stderr).toContain('nepenthes: --kubernetes: the kubeconfig cannot be used: ')
   })
 
   test('wrong values are wrong usage', async () => {

@@ -98,6 +98,14 @@ describe('an endpoint that asks for less', () => {
 })
 
 describe('a 410', () => {
+  it('of an object that was made anew says nothing, though generations start again', () => {
+    const record = after({ ...gone(5), uid: 'old' } as Verdict)
+    expect(configured(record, { ...webhook(1), uid: 'old' }, false, 10).gone).not.toBeNull()
+    // Not seen yet since a restart.
+    expect(configured(record, webhook(1), false, 10).gone).not.toBeNull()
+    expect(configured(record, { ...webhook(1), uid: 'new' }, false, 10).gone).toBeNull()
+  })
+
   it('stops the endpoint until the generation or the annotation changes', () => {
     const record = after(gone(5))
     expect(gate(record, 1e15)).toEqual({ open: false, until: null })

@@ -71,6 +71,9 @@ describe('the corpus', () => {
     const elsewhere = [
       'Unreadable',
       'Unparsable',
+      'Unreachable',
+      'NotPermitted',
+      'DefinitionMissing',
       'NotOurs',
       'NamespaceIgnored',
       'InsecureUrl',

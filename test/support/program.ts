@@ -83,7 +83,8 @@ export function launchProgram(
   env: Record<string, string> = {},
   main = MAIN,
 ): { child: ChildProcess; ready: Promise<Program> } {
-  const args = ['run', '--config', place.config, '--secrets', place.secrets, '--data', place.data]
+  const files = ['--config', place.config, '--secrets', place.secrets]
+  const args = ['run', ...(flags.includes('--kubernetes') ? [] : files), '--data', place.data]
   const ports = ['--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--allow-address', '127.0.0.0/8']
   const child = spawn(process.execPath, [main, ...args, ...ports, ...flags], {
     stdio: ['ignore', 'inherit', 'pipe'],

@@ -1,0 +1,227 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sleep, type Clock, type Timer } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Random } from '../../base/random.ts'
+import { SecretValue } from '../../base/secret.ts'
+import { isRecord } from '../../resources/finding.ts'
+import type { SecretLookup, SecretSource } from '../../resources/source.ts'
+import type { Api } from './api.ts'
+import type { Failure } from './failure.ts'
+import { ListWatch } from './list-watch.ts'
+import type { Reference, References } from './references.ts'
+
+export interface KubernetesSecretsOptions {
+  readonly api: Api
+  readonly namespace: string
+  readonly references: References
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface KubernetesSecrets extends SecretSource {
+  /** Looks up what these references need and is not known; undefined if nothing is. Gives up waiting after a second. */
+  look(references: readonly Reference[]): Promise<void> | undefined
+}
+
+/** Only Secrets that bear it may be sent anywhere. */
+export const SECRET_LABEL = 'nepenthes.dev/webhook'
+
+/** What is kept of one Secret: the values that are referred to; undefined for the keys that are not. */
+type Values = ReadonlyMap<string, SecretLookup | undefined>
+
+const NOT_READ_YET: SecretLookup = { state: 'unreadable', reason: 'it has not been read yet' }
+const NOT_TEXT = 'is not UTF-8 text: write a binary signature key as whsec_ and the base64 of its bytes'
+
+/** A pass does not wait for the API server longer than this; it is told when the answer comes. */
+const LOOK_MS_MAX = 1_000
+/** Secrets that no watch tells of, because they lack the label or are not there, are asked for again, some at a time. */
+const AGAIN_MS = 30_000
+const AGAIN_MAX = 20
+/** Requests by name at a time. */
+const PARALLEL = 8
+
+/**
+ * The Secrets of one namespace that bear the label, by one watch; of their values those that are referred to, in memory only. Whether
+ * another Secret lacks the label or does not exist is told by asking for it by name.
+ */
+export function createKubernetesSecrets(options: KubernetesSecretsOptions): KubernetesSecrets {
+  const { api, namespace, references, clock } = options
+  const path = `/api/v1/namespaces/${namespace}/secrets`
+  const stopping = new AbortController()
+  /** What asking by name has told of names that the watch does not know, or of keys it did not keep. */
+  const asked = new Map<string, Asked>()
+  const asking = new Map<string, Promise<void>>()
+  let notify: (names: ReadonlySet<string>) => void = () => undefined
+  let again: Timer | undefined
+  const watch = new ListWatch<Values>({
+    ...options,
+    path,
+    labelSelector: `${SECRET_LABEL}=true`,
+    keep: (object, before) => keepValues(object, before, references),
+    onChange: (names) => {
+      for (const name of names) asked.delete(name)
+      // No name at all: why they cannot be read has changed, which concerns everything that could not be.
+      const concerned = names.size > 0 ? [...names] : [...references.names()].filter((name) => !watch.objects.has(name))
+      void settle(concerned).then(() => notify(new Set(concerned)))
+    },
+  })
+
+  function get(name: string, key: string): SecretLookup {
+    references.ask(name, key)
+    const lookup = known(name, key)
+    if (lookup === NOT_READ_YET && watch.synced) void settle([name]).then(() => notify(new Set([name])))
+    return lookup
+  }
+
+  function known(name: string, key: string): SecretLookup {
+    const values = watch.objects.get(name)
+    const told = values && (values.get(key) ?? (values.has(key) ? undefined : KEY_MISSING))
+    if (told) return told
+    const answer = asked.get(name)
+    if (answer) return answer.values ? (answer.values.get(key) ?? KEY_MISSING) : answer.lookup
+    if (!watch.synced && watch.trouble) return unreadable(namespace, watch.trouble)
+    return NOT_READ_YET
+  }
+
+  /** Asks for each of these names that nothing is known of. */
+  async function settle(names: Iterable<string>): Promise<void> {
+    if (!watch.synced) return
+    const waiting = [...new Set(names)].filter((name) => unknown(name))
+    const work = async () => {
+      for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) await ask(name)
+    }
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, waiting.length) }, work))
+  }
+
+  /** The watch has nothing of it, or has dropped a value that is referred to by now. */
+  function unknown(name: string): boolean {
+    if (asked.has(name)) return false
+    const values = watch.objects.get(name)
+    return !values || [...values].some(([key, lookup]) => lookup === undefined && references.has(name, key))
+  }
+
+  function ask(name: string): Promise<void> {
+    const running = asking.get(name) ?? askNow(name).finally(() => asking.delete(name))
+    asking.set(name, running)
+    return running
+  }
+
+  async function askNow(name: string): Promise<void> {
+    const answer = await api.call({ path: `${path}/${encodeURIComponent(name)}`, signal: stopping.signal })
+    if (stopping.signal.aborted) return
+    // At the end of the line of those to be asked for again.
+    asked.delete(name)
+    if (!answer.ok) {
+      const missing = answer.error.kind === 'missing'
+      asked.set(name, { lookup: missing ? { state: 'not-found' } : unreadable(namespace, answer.error) })
+    } else if (!isRecord(answer.value) || !isOpen(answer.value)) asked.set(name, { lookup: { state: 'not-permitted' } })
+    else asked.set(name, { lookup: KEY_MISSING, values: allValues(answer.value, references) })
+  }
+
+  function scheduleAgain(): void {
+    again = clock.after(AGAIN_MS, () => {
+      void askAgain().then(() => {
+        if (!stopping.signal.aborted) scheduleAgain()
+      })
+    })
+  }
+
+  /** The longest known first: what is asked again goes to the end of the line. */
+  async function askAgain(): Promise<void> {
+    const wanted = new Set(references.names())
+    for (const name of asked.keys()) if (!wanted.has(name)) asked.delete(name)
+    const turned = new Set<string>()
+    for (const name of [...asked.keys()].filter((name) => !watch.objects.has(name)).slice(0, AGAIN_MAX)) {
+      const before = asked.get(name)
+      await ask(name)
+      if (!isDeepStrictEqual(before?.lookup, asked.get(name)?.lookup)) turned.add(name)
+    }
+    if (turned.size > 0) notify(turned)
+  }
+
+  return {
+    get,
+    look(wanted) {
+      const names = wanted.map(({ name }) => name).filter(unknown)
+      if (!watch.synced || names.length === 0) return undefined
+      const done = settle(names)
+      const late = new AbortController()
+      void done.then(() => late.abort())
+      return Promise.race([done, sleep(clock, LOOK_MS_MAX, AbortSignal.any([late.signal, stopping.signal]))])
+    },
+    async start(onChange) {
+      await watch.start()
+      await settle(references.names())
+      if (stopping.signal.aborted) return
+      notify = onChange
+      scheduleAgain()
+    },
+    async stop() {
+      notify = () => undefined
+      stopping.abort()
+      again?.cancel()
+      await watch.stop()
+      await Promise.all(asking.values())
+    },
+  }
+}
+
+interface Asked {
+  readonly lookup: SecretLookup
+  /** Set for a Secret that may be used. */
+  readonly values?: Values
+}
+
+const KEY_MISSING: SecretLookup = { state: 'key-missing' }
+
+function unreadable(namespace: string, { kind, message }: Failure): SecretLookup {
+  if (kind !== 'forbidden') return { state: 'unreadable', reason: message }
+  const reason = `the operator may not read Secrets in namespace ${namespace}; grant get, list and watch on secrets to its service account`
+  return { state: 'unreadable', reason }
+}
+
+function isOpen(object: Readonly<Record<string, unknown>>): boolean {
+  const metadata = isRecord(object['metadata']) ? object['metadata'] : {}
+  return isRecord(metadata['labels']) && metadata['labels'][SECRET_LABEL] === 'true'
+}
+
+function keepValues(
+  object: Readonly<Record<string, unknown>>,
+  before: Values | undefined,
+  references: References,
+): Values | undefined {
+  if (!isOpen(object)) return undefined
+  const values = allValues(object, references)
+  return before && sameValues(before, values) ? before : values
+}
+
+function allValues(object: Readonly<Record<string, unknown>>, references: References): Values {
+  const name = String((object['metadata'] as Record<string, unknown>)['name'])
+  const data = isRecord(object['data']) ? object['data'] : {}
+  return new Map(
+    Object.entries(data).map(([key, value]) => [key, references.has(name, key) ? decode(value) : undefined]),
+  )
+}
+
+/** A key is never guessed: replacing bytes that are no text would sign with another one. */
+function decode(value: unknown): SecretLookup {
+  try {
+    const bytes = Buffer.from(typeof value === 'string' ? value : '', 'base64')
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return { state: 'found', value: new SecretValue(text) }
+  } catch {
+    return { state: 'malformed', reason: NOT_TEXT }
+  }
+}
+
+/** Values are compared by what they reveal: to everything else two Secrets look alike. */
+function sameValues(a: Values, b: Values): boolean {
+  if (a.size !== b.size) return false
+  for (const [key, before] of a) {
+    const after = b.get(key)
+    if (!b.has(key) || before?.state !== after?.state) return false
+    if (before?.state === 'found' && after?.state === 'found' && !before.value.equals(after.value)) return false
+  }
+  return true
+}

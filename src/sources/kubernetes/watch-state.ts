@@ -1,0 +1,125 @@
+import { backoffMs } from '../../base/backoff.ts'
+import type { Random } from '../../base/random.ts'
+import type { Failure } from './failure.ts'
+
+/**
+ * One resource of the API server as it is followed, from the first list to the end of the program.
+ *
+ * `listing`: everything is being read, in pages, or in one piece after the server forgot the place between two pages. What was known
+ * stays as it is until the last page is there; then it is replaced in one step, and what is missing from it was deleted. A list that
+ * fails leads to waiting.
+ *
+ * `watching`: changes come in, each with the version it led to. A watch that ends by itself, at its time or because the connection was
+ * lost, is opened again at the last version, so that nothing is lost and nothing comes twice; at once if it had held for a while.
+ * Only if the server no longer knows that version is there no way but listing. A watch is never trusted for ever: some time after the
+ * last list, its next end leads to a list.
+ *
+ * `waiting`: the server refused, failed or was not there. The wait doubles with each failure in a row, is random so that many programs
+ * do not come back at once, and is at least what the server asked for. A watch that held for a while ends the row. Then the
+ * machine goes on where it was, except after 403 and 404: permissions or the resource itself have gone, so what is there is listed.
+ */
+export type WatchState = Listing | Watching | Waiting
+
+interface Listing {
+  readonly kind: 'listing'
+  readonly paged: boolean
+  /** Failures in a row. */
+  readonly failures: number
+}
+
+interface Watching {
+  readonly kind: 'watching'
+  readonly resourceVersion: string
+  /** On the clock's `elapsed`: an end after this leads to a list. */
+  readonly listAfter: number
+  readonly failures: number
+}
+
+interface Waiting {
+  readonly kind: 'waiting'
+  readonly delayMs: number
+  readonly next: Listing | Watching
+}
+
+export type Outcome =
+  | { readonly kind: 'listed'; readonly resourceVersion: string }
+  /** A watch ran to its end; `resourceVersion` is how far it came. */
+  | { readonly kind: 'ended'; readonly resourceVersion: string; readonly ranMs: number }
+  /** A list, or a watch after it had run for `ranMs` and come to `resourceVersion`. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly resourceVersion?: string; readonly ranMs: number }
+
+export interface StepContext {
+  readonly now: number
+  readonly random: Pick<Random, 'fraction'>
+}
+
+const BACKOFF = { firstMs: 800, factor: 2, maxMs: 30_000 }
+/** A server may ask for more patience than we have. */
+const RETRY_AFTER_MAX_MS = 300_000
+/** A watch that held this long was a good one. */
+const HEALTHY_MS = 30_000
+/** The time after which a list checks what watching has led to, plus up to as much again. */
+const LIST_AGAIN_MS = 30 * 60_000
+
+export const START: WatchState = list(true, 0)
+
+export function step(state: Listing | Watching, outcome: Outcome, context: StepContext): WatchState {
+  switch (outcome.kind) {
+    case 'listed': {
+      const listAfter = context.now + LIST_AGAIN_MS * (1 + context.random.fraction())
+      return { kind: 'watching', resourceVersion: outcome.resourceVersion, listAfter, failures: state.failures }
+    }
+    case 'ended':
+      return afterEnd(state, outcome, context)
+    case 'failed':
+      return afterFailure(state, outcome, context)
+  }
+}
+
+function afterEnd(
+  state: Listing | Watching,
+  { resourceVersion, ranMs }: Extract<Outcome, { kind: 'ended' }>,
+  context: StepContext,
+): WatchState {
+  const healthy = ranMs >= HEALTHY_MS
+  const failures = healthy ? 0 : state.failures + 1
+  const due = state.kind === 'watching' && context.now >= state.listAfter
+  const next: Listing | Watching = due ? list(true, failures) : moved(state, resourceVersion, failures)
+  return healthy ? next : wait(next, undefined, context)
+}
+
+function afterFailure(
+  state: Listing | Watching,
+  { failure, resourceVersion, ranMs }: Extract<Outcome, { kind: 'failed' }>,
+  context: StepContext,
+): WatchState {
+  const failures = (ranMs >= HEALTHY_MS ? 0 : state.failures) + 1
+  switch (failure.kind) {
+    case 'expired': {
+      const next = list(state.kind === 'watching', failures)
+      return failures === 1 ? next : wait(next, undefined, context)
+    }
+    case 'missing':
+    case 'forbidden':
+      return wait(list(true, failures), undefined, context)
+    case 'unavailable':
+    case 'conflict':
+    case 'refused':
+      return wait(moved(state, resourceVersion, failures), failure.retryAfterMs, context)
+  }
+}
+
+function list(paged: boolean, failures: number): Listing {
+  return { kind: 'listing', paged, failures }
+}
+
+/** The same again, a watch from where it came to. */
+function moved(state: Listing | Watching, reached: string | undefined, failures: number): Listing | Watching {
+  if (state.kind === 'listing') return { ...state, failures }
+  return { ...state, failures, resourceVersion: reached ?? state.resourceVersion }
+}
+
+function wait(next: Listing | Watching, retryAfterMs: number | undefined, { random }: StepContext): Waiting {
+  const asked = Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS)
+  return { kind: 'waiting', delayMs: Math.max(asked, backoffMs(BACKOFF, next.failures, random)), next }
+}

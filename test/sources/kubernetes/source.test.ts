@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { KIND_NAMES } from '../../../src/resources/kinds.ts'
+import type { Source } from '../../../src/resources/source.ts'
+import { References } from '../../../src/sources/kubernetes/references.ts'
+import { createKubernetesSecrets, type KubernetesSecrets } from '../../../src/sources/kubernetes/secrets.ts'
+import { createKubernetesSource } from '../../../src/sources/kubernetes/source.ts'
+import { apiSettings, installDefinitions, secret, shippedRules, webhook } from '../../support/cluster.ts'
+import { openBench, type Bench } from './following.ts'
+
+const USER = { name: 'operator', token: 't' }
+const LONG = 'a secret that is long enough'
+const signed = (name: string, key = 'secret') => ({ signature: { secretKeyRef: { name, key } } })
+
+let bench: Bench
+let source: Source
+let secrets: KubernetesSecrets
+let changes: string[][]
+let turned: string[]
+
+const said = (name: string, key = 'secret') => {
+  const lookup = secrets.get(name, key)
+  return lookup.state === 'found' ? lookup.value.reveal() : lookup.state
+}
+const start = async () => {
+  await source.start((keys) => changes.push([...keys]))
+  await secrets.start((names) => turned.push(...names))
+}
+const put = (...objects: Parameters<Bench['server']['objects']['put']>[0][]) => {
+  for (const object of objects) bench.server.objects.put(object)
+}
+
+beforeEach(async () => {
+  bench = await openBench({ users: [{ ...USER, rules: shippedRules() }] })
+  changes = []
+  turned = []
+  const references = new References()
+  secrets = createKubernetesSecrets({ ...bench.parts, references })
+  source = createKubernetesSource({
+    ...bench.parts,
+    references,
+    look: (wanted) => secrets.look(wanted),
+    onObject: () => undefined,
+  })
+})
+afterEach(async () => {
+  await source.stop()
+  await secrets.stop()
+  expect(bench.clock.timers).toBe(0)
+  await bench.close()
+})
+
+describe('the resources of a namespace', () => {
+  it('are known once every kind was listed, with the generation and annotations the server has', async () => {
+    put(apiSettings({ maxPageSize: 5 }), webhook('a', {}, { annotations: { 'nepenthes.dev/resumeAt': 'now' } }))
+    expect([source.synced, source.silent('default/a')]).toEqual([false, true])
+    await start()
+    expect([source.synced, source.silent('default/a')]).toEqual([true, false])
+    expect([...source.keys()].sort()).toEqual(['ApiSettings/default', 'Webhook/a'])
+    expect(source.get('Webhook/a')?.metadata).toMatchObject({
+      generation: 1,
+      annotations: { 'nepenthes.dev/resumeAt': 'now' },
+    })
+  })
+
+  it('do not change by their status', async () => {
+    put(webhook('a', {}))
+    await start()
+    const before = source.get('Webhook/a')
+    changes.length = 0
+    bench.server.objects.putStatus({ ...webhook('a', {}), status: { observedGeneration: 1 } })
+    put(webhook('b', {}))
+    await bench.until(() => expect(changes).toEqual([['Webhook/b']]))
+    expect(source.get('Webhook/a')).toBe(before)
+  })
+
+  it('are not known, and nothing is deleted, without their definitions; it recovers', async () => {
+    for (const kind of KIND_NAMES) {
+      const plural = kind === 'Webhook' ? 'webhooks' : 'apisettings'
+      bench.server.objects.delete('customresourcedefinitions', `${plural}.nepenthes.dev`)
+    }
+    await start()
+    expect([source.synced, source.silent('default/a')]).toEqual([false, true])
+    expect(source.problems().map(({ code, hint }) => [code, hint.includes('kubectl apply -f crds/')])).toEqual([
+      ['DefinitionMissing', true],
+      ['DefinitionMissing', true],
+    ])
+    installDefinitions(bench.server)
+    put(webhook('a', {}))
+    await bench.until(() => expect(source.get('Webhook/a')).toBeDefined())
+    expect([source.synced, source.problems()]).toEqual([true, []])
+  })
+
+  it('are kept while the permission to read them is missing, which says what grants it', async () => {
+    const rules = shippedRules().filter(({ resources }) => !resources.includes('webhooks'))
+    bench.server.setUsers([{ ...USER, rules }])
+    put(webhook('a', {}))
+    await start()
+    const [problem] = source.problems()
+    expect(problem).toMatchObject({ code: 'NotPermitted' })
+    expect(problem?.hint).toContain('Grant get, list and watch on')
+    expect(source.silent('default/a')).toBe(true)
+    bench.server.setUsers([{ ...USER, rules: shippedRules() }])
+    await bench.until(() => expect(source.get('Webhook/a')).toBeDefined())
+  })
+})
+
+describe('Secrets', () => {
+  it('are those with the label, the keys that are referred to; others are told apart', async () => {
+    put(secret('open', { secret: LONG, other: 'x' }), secret('closed', { secret: LONG }, { open: false }))
+    put(webhook('a', signed('open')), webhook('b', signed('closed')), webhook('c', signed('none')))
+    put(webhook('d', signed('open', 'absent')))
+    await start()
+    expect([said('open'), said('closed'), said('none'), said('open', 'absent')]).toEqual([
+      LONG,
+      'not-permitted',
+      'not-found',
+      'key-missing',
+    ])
+  })
+
+  it('are looked up before a new document is told of, so that it never seems to lack them', async () => {
+    await start()
+    put(secret('open', { secret: LONG }), secret('closed', { secret: LONG }, { open: false }))
+    changes.length = 0
+    put(webhook('a', signed('open')), webhook('b', signed('closed')))
+    const answers: Record<string, string> = {}
+    await bench.until(() => {
+      for (const key of changes.flat()) answers[key] ??= said(key === 'Webhook/a' ? 'open' : 'closed')
+      expect(answers).toEqual({ 'Webhook/a': LONG, 'Webhook/b': 'not-permitted' })
+    })
+  })
+
+  it('change when rotated, labelled, unlabelled, deleted and made', async () => {
+    put(secret('one', { secret: LONG }), webhook('a', signed('one')))
+    await start()
+    const turns = async (change: () => void, expected: string) => {
+      turned.length = 0
+      change()
+      await bench.until(() => expect([said('one'), turned.includes('one')]).toEqual([expected, true]))
+    }
+    await turns(() => put(secret('one', { secret: 'another' })), 'another')
+    await turns(() => put(secret('one', { secret: 'another' }, { open: false })), 'not-permitted')
+    await turns(() => put(secret('one', { secret: 'another' })), 'another')
+    await turns(() => bench.server.objects.delete('secrets', 'one'), 'not-found')
+    await turns(() => put(secret('one', { secret: LONG }, { open: false })), 'not-permitted')
+  })
+
+  it('a change of what nobody refers to is no change', async () => {
+    put(secret('one', { secret: LONG, other: 'a' }), webhook('a', signed('one')))
+    await start()
+    put(secret('one', { secret: LONG, other: 'b' }), secret('two', { secret: LONG }), secret('one', { secret: 'new' }))
+    await bench.until(() => expect(said('one')).toBe('new'))
+    expect(turned.filter((name) => name === 'one')).toHaveLength(1)
+  })
+
+  it('without permission they cannot be read, which is not the same as missing; what was known is kept by whoever asked', async () => {
+    const rules = shippedRules().filter(({ resources }) => !resources.includes('secrets'))
+    bench.server.setUsers([{ ...USER, rules }])
+    put(secret('one', { secret: LONG }), webhook('a', signed('one')))
+    await start()
+    expect(secrets.get('one', 'secret')).toMatchObject({ state: 'unreadable' })
+    expect(JSON.stringify(secrets.get('one', 'secret'))).toContain('grant get, list and watch on secrets')
+    bench.server.setUsers([{ ...USER, rules: shippedRules() }])
+    await bench.until(() => expect([said('one'), turned.includes('one')]).toEqual([LONG, true]))
+  })
+
+  it('bytes that are no text are malformed, never guessed', async () => {
+    put(
+      { ...secret('one', {}), data: { secret: Buffer.from([0xff, 0xfe]).toString('base64') } },
+      webhook('a', signed('one')),
+    )
+    await start()
+    expect(said('one')).toBe('malformed')
+  })
+})

@@ -1,0 +1,237 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ResourceKey } from '../../../src/resources/resource.ts'
+import { EnvironmentLease } from '../../../src/sources/kubernetes/lease.ts'
+import { StatusSink } from '../../../src/sources/kubernetes/status-sink.ts'
+import { TokenBucket } from '../../../src/sources/kubernetes/token-bucket.ts'
+import { holds } from '../../../src/status/conditions.ts'
+import type { ResourceStatus, ResourceWithStatus } from '../../../src/status/status.ts'
+import { webhook } from '../../support/cluster.ts'
+import { createFakeClock } from '../../support/fake-clock.ts'
+import { openBench, type Bench } from './following.ts'
+
+let bench: Bench
+beforeEach(async () => {
+  bench = await openBench()
+})
+afterEach(() => bench.close())
+
+describe('a token bucket', () => {
+  it('lets a burst through at once, then so many a second, and does not save up more than a burst', () => {
+    const clock = createFakeClock()
+    const bucket = new TokenBucket(clock, { perSecond: 20, burst: 200 })
+    const taken = () => {
+      let count = 0
+      while (bucket.tryTake()) count += 1
+      return count
+    }
+    expect(taken()).toBe(200)
+    clock.advance(1000)
+    expect(taken()).toBe(20)
+    clock.advance(60_000)
+    expect(taken()).toBe(200)
+  })
+
+  it('hands out a place when its time has come', async () => {
+    const clock = createFakeClock()
+    const bucket = new TokenBucket(clock, { perSecond: 20, burst: 1 })
+    const { signal } = new AbortController()
+    await bucket.take(signal)
+    let second = false
+    const taking = bucket.take(signal).then(() => (second = true))
+    clock.advance(49)
+    await Promise.resolve()
+    expect(second).toBe(false)
+    clock.advance(1)
+    await taking
+  })
+})
+
+describe('writing statuses', () => {
+  let sink: StatusSink
+  let mayWrite: boolean
+  const shown = new Map<ResourceKey, ResourceWithStatus>()
+  let told: (keys: ReadonlySet<ResourceKey>) => void = () => undefined
+  const patches = () => bench.server.requests.count('patch', 'webhooks/status')
+  const stored = (name: string) => bench.server.objects.get('webhooks', name)?.status
+
+  function say(name: string, message: string, more: Partial<ResourceStatus> = {}): void {
+    const uid = bench.server.objects.get('webhooks', name)?.metadata.uid ?? 'none'
+    const condition = { ...holds('Ready', 1, message), lastTransitionTime: '2026-05-01T00:00:00Z' }
+    const status = { observedGeneration: 1, conditions: [condition], ...more }
+    const metadata = { name, generation: 1, uid }
+    shown.set(`Webhook/${name}`, { apiVersion: 'nepenthes.dev/v1', kind: 'Webhook', metadata, spec: {}, status })
+    told(new Set<ResourceKey>([`Webhook/${name}`]))
+  }
+
+  beforeEach(() => {
+    mayWrite = true
+    shown.clear()
+    sink = new StatusSink({
+      ...bench.parts,
+      listing: { get: (key) => shown.get(key), subscribe: (listener) => ((told = listener), () => undefined) },
+      writes: new TokenBucket(bench.clock, { perSecond: 20, burst: 200 }),
+      mayWrite: () => mayWrite,
+    })
+    sink.start()
+    bench.server.objects.put(webhook('a', {}))
+  })
+  afterEach(async () => {
+    await sink.stop()
+    expect(bench.clock.timers).toBe(0)
+  })
+
+  const written = (name: string, message: string) =>
+    bench.until(() => expect(JSON.stringify(stored(name))).toContain(`"${message}"`))
+
+  it('writes what is said once, and again when it says something else', async () => {
+    say('a', 'one')
+    await written('a', 'one')
+    say('a', 'one')
+    say('a', 'two')
+    await written('a', 'two')
+    expect(patches()).toBe(2)
+  })
+
+  it('counters ride along, or are written every 15 minutes', async () => {
+    say('a', 'one', { delivery: { consecutiveFailures: 0, pending: 1 } })
+    await written('a', 'one')
+    say('a', 'one', { delivery: { consecutiveFailures: 0, pending: 2 } })
+    say('a', 'two', { delivery: { consecutiveFailures: 0, pending: 3 } })
+    await written('a', 'two')
+    expect(patches()).toBe(2)
+    expect(stored('a')).toMatchObject({ delivery: { pending: 3 } })
+    bench.clock.advance(15 * 60_000)
+    say('a', 'two', { delivery: { consecutiveFailures: 0, pending: 4 } })
+    await bench.until(() => expect(stored('a')).toMatchObject({ delivery: { pending: 4 } }))
+  })
+
+  it('what is on the object already is not written again, after a restart say', async () => {
+    say('a', 'one')
+    const { status } = shown.get('Webhook/a') as ResourceWithStatus
+    await written('a', 'one')
+    await sink.stop()
+    bench.server.requests.clear()
+    const next = new StatusSink({
+      ...bench.parts,
+      listing: { get: (key) => shown.get(key), subscribe: (listener) => ((told = listener), () => undefined) },
+      writes: new TokenBucket(bench.clock, { perSecond: 20, burst: 200 }),
+      mayWrite: () => true,
+    })
+    next.start()
+    next.seen('Webhook/a', bench.server.objects.get('webhooks', 'a') as unknown as Record<string, unknown>)
+    say('a', 'one', status)
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'one')
+    await written('b', 'one')
+    expect(patches()).toBe(1)
+    await next.stop()
+  })
+
+  it('leaves what others wrote into the status', async () => {
+    const foreign = {
+      type: 'example.com/Seen',
+      status: 'True',
+      reason: 'Seen',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    }
+    bench.server.objects.putStatus({ ...webhook('a', {}), status: { conditions: [foreign] } }, 'somebody')
+    say('a', 'one')
+    await written('a', 'one')
+    expect(JSON.stringify(stored('a'))).toContain('example.com/Seen')
+  })
+
+  it.each([
+    ['503', { kind: 'status', code: 503 }],
+    ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }],
+    ['a reset', { kind: 'reset' }],
+    ['an answer lost on the way', { kind: 'lost' }],
+    ['403 until it is granted', { kind: 'status', code: 403 }],
+  ] as const)('tries again after %s', async (_name, fault) => {
+    bench.server.faults.inject({ subresource: 'status' }, fault, 3)
+    say('a', 'one')
+    await written('a', 'one')
+  })
+
+  it('goes on with the others when an object is gone, or is another one by now', async () => {
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'one')
+    bench.server.objects.delete('webhooks', 'b')
+    say('a', 'one')
+    await written('a', 'one')
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'two')
+    await written('b', 'two')
+  })
+
+  it('waits while another operator may have taken over', async () => {
+    mayWrite = false
+    say('a', 'one')
+    for (let second = 0; second < 20; second += 1) {
+      bench.clock.advance(1000)
+      await new Promise(setImmediate)
+    }
+    expect(patches()).toBe(0)
+    mayWrite = true
+    await written('a', 'one')
+  })
+})
+
+describe('the lease of an environment', () => {
+  const create = (identity: string) => new EnvironmentLease({ ...bench.parts, identity })
+  const spec = () => bench.server.objects.get('leases', 'nepenthes-operator')?.spec
+
+  it('is held by one; given back, the next has it at once', async () => {
+    const [first, second] = [create('first'), create('second')]
+    expect(await first.acquire()).toBe(true)
+    let taken = false
+    const waiting = second.acquire().then(() => (taken = true))
+    await bench.until(() => expect(bench.server.requests.count('update', 'leases')).toBeGreaterThan(3))
+    expect([taken, spec()]).toEqual([false, expect.objectContaining({ holderIdentity: 'first', leaseTransitions: 0 })])
+    await first.release()
+    await bench.until(() => expect(taken).toBe(true))
+    await waiting
+    expect(spec()).toMatchObject({ holderIdentity: 'second', leaseTransitions: 1 })
+    await second.release()
+    expect(bench.clock.timers).toBe(0)
+  })
+
+  it('is taken over from one that no longer renews it, which then knows', async () => {
+    const first = create('first')
+    await first.acquire()
+    const restore = bench.server.faults.inject({ verb: 'get', resource: 'leases' }, { kind: 'status', code: 503 })
+    await bench.until(() => expect(first.certain).toBe(false))
+    restore()
+    const current = bench.server.objects.get('leases', 'nepenthes-operator')
+    bench.server.objects.put({
+      ...(current as NonNullable<typeof current>),
+      spec: { ...(current?.spec as object), holderIdentity: 'second' },
+    })
+    const lost = await bench.until(async () => Promise.race([first.lost, Promise.reject(new Error('not yet'))]))
+    expect(lost.message).toContain('second')
+    await first.release()
+    expect(spec()).toMatchObject({ holderIdentity: 'second' })
+  })
+
+  it('is kept while the server is away: nobody else can take it', async () => {
+    const first = create('first')
+    await first.acquire()
+    let lost = false
+    void first.lost.then(() => (lost = true))
+    await bench.server.stop()
+    await bench.until(() => expect(first.certain).toBe(false))
+    await bench.server.restart()
+    await bench.until(() => expect(first.certain).toBe(true))
+    expect(lost).toBe(false)
+    await first.release()
+  })
+
+  it('whoever waits for it can stop', async () => {
+    const [first, second] = [create('first'), create('second')]
+    await first.acquire()
+    const waiting = second.acquire()
+    await second.release()
+    expect(await waiting).toBe(false)
+    await first.release()
+  })
+})
