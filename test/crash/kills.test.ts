@@ -4,13 +4,13 @@ import { brokenPromises, figuresOf, type Figures } from './judge.ts'
 import { live } from './life.ts'
 
 /** One data directory is killed this often: enough for its log to be checkpointed, and for retries of failures to come due. */
-const KILLS = 10
+const KILLS = 20
 const LIFE_MS = 300_000
 
 describe('the whole program, killed at random', () => {
   const lived: Figures[] = []
 
-  it.each(seeds([], 1, 100))(
+  it.each(seeds([], 1, 50))(
     `loses nothing it acknowledged, ${KILLS} kills from seed %i`,
     { timeout: LIFE_MS },
     async (seed) => {
