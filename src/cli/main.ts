@@ -3,10 +3,10 @@
 const NODE_MAJOR_MIN = 24
 
 /**
- * Looking up host names blocks a thread each, and the usual four are soon taken where name servers keep silent. The pool is made with
- * its first use, so this must come before anything is imported. See `dispatch/look-ups.ts`.
+ * Looking up host names blocks a thread each, libuv lets look-ups take half of them, and the usual two are soon taken where name servers
+ * keep silent. The pool is made with its first use, so this must come before anything is imported. See `dispatch/look-ups.ts`.
  */
-const THREADS = 16
+const THREADS = 256
 process.env['UV_THREADPOOL_SIZE'] = String(Math.max(THREADS, Number(process.env['UV_THREADPOOL_SIZE']) || 0))
 
 if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN) {

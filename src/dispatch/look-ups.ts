@@ -4,12 +4,15 @@ import type { Resolve } from './guard.ts'
 
 type Answer = Parameters<Parameters<Resolve>[1]>
 
-/** Look-ups under way. The program starts with 16 threads for them (`cli/main.ts`); the rest is for reading files. */
-const LOOK_UPS_MAX = 12
+/**
+ * Look-ups under way. The program starts with 256 threads (`cli/main.ts`), of which libuv lets look-ups take half; the rest is for
+ * reading files.
+ */
+const LOOK_UPS_MAX = 124
 /** Of these, of names that are slow. */
-const SLOW_MAX = 4
-/** Of these, of names that are slow or not known. */
-const OTHERS_MAX = 8
+const SLOW_MAX = 40
+/** Of these, of names that are slow or not known: a hundred dead ones and, at once, some of which nothing is known yet. */
+const OTHERS_MAX = 112
 const PROMPT_MS = 1_000
 /** Names that are remembered; the oldest is forgotten, and shows itself again. */
 const KNOWN_MAX = 10_000
@@ -37,17 +40,18 @@ export interface LookUps {
 
 /**
  * Look-ups that do not get into each other's way. The system's resolver blocks a thread of a small pool for as long as a name server
- * keeps silent, ten seconds and more, so a handful of dead zones would stop every other webhook. Therefore: one look-up of a name at
- * a time, shared by whoever waits for it, and places by standing.
+ * keeps silent, ten seconds and more, so a handful of dead zones would stop every other webhook. Therefore: many threads, which cost
+ * little while nobody needs them; one look-up of a name at a time, shared by whoever waits for it; and places by standing.
  *
- * Slow names get a third of the places at most, so that unknown ones need not wait for them; the two together get two thirds, so that
- * after a start, when nothing is known, a hundred dead zones leave the rest to whatever has been answered since. A look-up that
- * takes more than a second counts as slow from then on: its thread stays taken, and the slow and the unknown get the fewer for it.
+ * Slow names get a third of the places at most, so that unknown ones need not wait for them. The two together get nine tenths: after a
+ * start, when nothing is known, a hundred dead zones keep no other name waiting, and any number of them leave the rest to whatever
+ * has been answered since. A look-up that takes more than a second counts as slow from then on: its thread stays taken, and the slow
+ * and the unknown get the fewer for it.
  *
  * Prompt names may turn silent too, all at once, and nothing tells beforehand which will. Of the places that are left they are given
- * half at a time, and the next half once the first were answered or have turned slow: so a zone that goes down takes 6 places at
- * first, then 3, then 2, a second apart, and not all at once. Whose last answer is the youngest goes first, as the one most
- * likely to be there still. When a hundred go silent within a few seconds all places are taken in the end, until the first of
+ * half at a time, and the next half once the first were answered or have turned slow: so a zone that goes down takes 62 places at
+ * first, then 31, then 16, a second apart, and not all at once. Whose last answer is the youngest goes first, as the one most
+ * likely to be there still. When hundreds go silent within a few seconds all places are taken in the end, until the first of
  * these look-ups ends; but each can do that once, being slow from then on.
  */
 export function createLookUps(resolve: Resolve, clock: Clock): LookUps {
