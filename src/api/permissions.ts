@@ -135,3 +135,13 @@ export function usersIn(
   const known = projectIds.filter((id) => mayContribute(viewer, id))
   return store.values('memberships', 'userId', [{ column: 'projectId', comparison: 'in', value: known }])
 }
+
+/** Projects of which any of the users is a member; of those whose people the viewer may know, which are its own. */
+export async function projectsOf(
+  store: RecordReader,
+  viewer: Viewer,
+  userIds: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const ids = await store.values('memberships', 'projectId', [{ column: 'userId', comparison: 'in', value: userIds }])
+  return new Set([...ids].filter((id) => mayContribute(viewer, id)))
+}

@@ -236,6 +236,18 @@ describe('what is asked for to find out', () => {
     expect(await mia.ids(`projects?${below(ids['top'] ?? 0)}`)).toEqual([])
   })
 
+  it('the filter principal tells of whom one works with, and of nobody else', async () => {
+    const { id: open } = await api.create('/api/v3/projects', { name: 'Open', public: true })
+    await addMember(api, 'open', ids['stranger'] ?? 0)
+    await addMember(api, 'open', ids['mia'] ?? 0)
+    const of = (id: number | undefined) =>
+      `projects?filters=${encodeURIComponent(JSON.stringify([{ principal: { operator: '=', values: [String(id)] } }]))}`
+    expect(await mia.ids(of(ids['stranger']))).toEqual([open])
+    expect(await mia.ids(of(ids['mia']))).toEqual([ids['own'], open])
+    expect(await nobody.ids(of(ids['stranger']))).toEqual([])
+    expect(await paula.ids(of(ids['mia']))).toEqual([ids['own']])
+  })
+
   it('whether somebody is locked is told to administrators only', async () => {
     const locked = `principals?filters=${encodeURIComponent('[{"status":{"operator":"=","values":["locked"]}}]')}`
     expect(await mia.status(locked)).toBe(400)

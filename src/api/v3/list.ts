@@ -3,7 +3,7 @@ import type { Condition, Order, SearchRefusal, SearchResult } from '../../storag
 import type { RecordOf, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
-import { seenOf, usersIn, type VisibleRows } from '../permissions.ts'
+import { projectsOf, seenOf, usersIn, type VisibleRows } from '../permissions.ts'
 import { compileFilters, parseFilters, type Conditions, type FilterInput, type FilterTable } from './query/filters.ts'
 import { parseGrouping, renderGroups, renderSums, type Grouping } from './query/groups.ts'
 import type { GroupTable, SumTable } from './query/groups.ts'
@@ -188,10 +188,12 @@ async function conditions<T extends TableName>(
     viewerId: viewer.id,
     now: context.clock.now(),
     closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
+    typeIds: async () => [...(await context.store.values('types', 'id', []))],
     milestoneTypeIds: () => flaggedIds(context, 'types', 'isMilestone'),
     viewerIsAdmin: viewer.admin,
     seen: (table: 'projects' | 'workPackages', ids: readonly number[]) => seenOf(context.store, viewer, table, ids),
     usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
+    projectsOf: (userIds: readonly number[]) => projectsOf(context.store, viewer, userIds),
     watchedBy: (userId: number) => knownWatchedBy(context.store, viewer, userId),
   }
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)

@@ -11,8 +11,16 @@ import { listCatalogue, TYPES } from './catalogue.ts'
 import { findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
-import { ancestorFilter, booleanFilter, idFilter, optionalWordFilter, parentFilter } from './query/filter-kinds.ts'
-import { searchFilter, textFilter, visibleFilter } from './query/filter-kinds.ts'
+import {
+  ancestorFilter,
+  booleanFilter,
+  idFilter,
+  optionalWordFilter,
+  parentFilter,
+  searchFilter,
+  textFilter,
+} from './query/filter-kinds.ts'
+import { neverFilter, principalFilter, typeOfProjectFilter, visibleFilter } from './query/project-filters.ts'
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
@@ -40,7 +48,11 @@ export const PROJECTS: ListDefinition<'projects'> = {
     parent: parentFilter('projects'),
     ancestor: ancestorFilter('projects'),
     projectStatusCode: optionalWordFilter('statusCode', Object.keys(PROJECT_STATUSES)),
+    principal: principalFilter(),
+    type: typeOfProjectFilter(),
     visible: visibleFilter(),
+    favorited: neverFilter(),
+    templated: neverFilter(),
     createdAt: timeFilter('createdAt'),
     updatedAt: timeFilter('updatedAt'),
   },

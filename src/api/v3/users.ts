@@ -9,7 +9,7 @@ import { seesUser } from '../permissions.ts'
 import { parseId } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
-import { idFilter, searchFilter, textFilter, wordFilter } from './query/filter-kinds.ts'
+import { idFilter, searchFilter, textFilter, unsetFilter, wordFilter } from './query/filter-kinds.ts'
 import { paths } from './representers/hal.ts'
 import { bodySchemaOf } from './representers/schema.ts'
 import { renderPreferences, renderUserActions } from './representers/user.ts'
@@ -31,6 +31,7 @@ const USERS: ListDefinition<'users'> = {
     status: wordFilter('status', ['active', 'registered', 'locked', 'invited']),
     name: textFilter('firstName', 'lastName', 'login'),
     login: textFilter('login'),
+    group: unsetFilter(),
     anyNameAttribute: searchFilter('firstName', 'lastName', 'login', 'email'),
     typeahead: searchFilter('firstName', 'lastName', 'login', 'email'),
     createdAt: timeFilter('createdAt'),

@@ -1,17 +1,20 @@
 import { inVisibleProjects, mayContribute, mayContributeSomewhere } from '../permissions.ts'
 import type { ListDefinition } from './list.ts'
 import { datesIntervalFilter, optionalDateFilter, timeFilter } from './query/date-filters.ts'
-import { ancestorFilter, durationFilter, idFilter, milestoneFilter, optionalIdFilter } from './query/filter-kinds.ts'
 import {
+  ancestorFilter,
+  durationFilter,
+  idFilter,
+  optionalIdFilter,
   parentFilter,
   partFilter,
   percentageFilter,
   searchFilter,
-  statusFilter,
   textFilter,
+  unsetFilter,
 } from './query/filter-kinds.ts'
-import { textOrIdFilter, watcherFilter } from './query/filter-kinds.ts'
 import { groupBy, type GroupKey, type GroupTable } from './query/groups.ts'
+import { milestoneFilter, statusFilter, textOrIdFilter, watcherFilter } from './query/work-package-filters.ts'
 import { loadWorkPackages } from './related.ts'
 import { priorityLink, statusLink, typeLink } from './representers/catalogue.ts'
 import { paths } from './representers/hal.ts'
@@ -51,6 +54,8 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     parent: parentFilter('workPackages'),
     ancestor: ancestorFilter('workPackages'),
     milestone: milestoneFilter('typeId'),
+    category: unsetFilter(),
+    version: unsetFilter(),
     watcher: watcherFilter(),
     subject: textFilter('subject'),
     subjectOrId: textOrIdFilter('subject'),

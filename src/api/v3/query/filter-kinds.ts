@@ -8,7 +8,6 @@ import type { Conditions, FilterDefinition, FilterLookups } from './filters.ts'
 
 export type Column<T extends TableName> = keyof RecordOf<T> & string
 
-const NOTHING_CAN_BE = -1
 const ONE_NEEDED = 'at least one is needed'
 
 /** The ids, as people write them: no sign, no leading zero, no fraction. `me` is the asking user. */
@@ -86,7 +85,7 @@ export function partFilter<T extends TableName>(...columns: readonly Column<T>[]
 /** Longer than any name: a longer one makes every comparison dearer. */
 const PART_MAX = 255
 
-function part<C>(values: readonly string[], build: (value: string) => C[]): C[] | string {
+export function part<C>(values: readonly string[], build: (value: string) => C[]): C[] | string {
   const [value] = values
   if (value === undefined) return ONE_NEEDED
   return value.length > PART_MAX ? `a part of a text has at most ${PART_MAX} characters` : build(value)
@@ -99,23 +98,12 @@ export function searchFilter<T extends TableName>(...columns: readonly Column<T>
   return { '**': contains, '~': contains }
 }
 
-/** What pickers ask while somebody types: a part of the text, or the id itself. */
-export function textOrIdFilter(column: Column<'workPackages'>): FilterDefinition<'workPackages'> {
-  const find = (values: readonly string[]) =>
-    part(values, (value) => {
-      const id = parseId(value)
-      const byText = { column, comparison: 'contains', value } as const
-      return [{ anyOf: id === undefined ? [byText] : [byText, { column: 'id', comparison: '=', value: id } as const] }]
-    })
-  return { '**': find, '~': find }
-}
-
 /** `t` or `f`. */
 export function booleanFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
   return truthFilter((value) => [{ column, comparison: '=', value }])
 }
 
-function truthFilter<T extends TableName>(
+export function truthFilter<T extends TableName>(
   build: (truth: boolean, lookups: FilterLookups) => ReturnType<FilterDefinition<T>[string]>,
 ): FilterDefinition<T> {
   const read = (wanted: string) => (values: readonly string[], lookups: FilterLookups) => {
@@ -124,13 +112,6 @@ function truthFilter<T extends TableName>(
     return build(value === wanted, lookups)
   }
   return { '=': read('t'), '!': read('f') }
-}
-
-/** Whether the type is that of a milestone. */
-export function milestoneFilter(column: Column<'workPackages'>): FilterDefinition<'workPackages'> {
-  return truthFilter(async (truth, lookups) => [
-    { column, comparison: truth ? 'in' : 'not in', value: await lookups.milestoneTypeIds() },
-  ])
 }
 
 /** One of fixed words. */
@@ -190,49 +171,26 @@ function numberFilter<T extends TableName>(column: Column<T>, { parse, wrong }: 
   return { '=': list('in'), '!': list('not in'), '>=': bound('>='), '<=': bound('<='), ...optional<T>(column) }
 }
 
-/** The status of a work package: by id, `o` (open), `c` (closed) or `*` (any). */
-export function statusFilter(column: Column<'workPackages'>): FilterDefinition<'workPackages'> {
-  const closed = async (lookups: FilterLookups) => [NOTHING_CAN_BE, ...(await lookups.closedStatusIds())]
-  return {
-    ...idFilter<'workPackages'>(column),
-    o: async (_, lookups) => [{ column, comparison: 'not in', value: await closed(lookups) }],
-    c: async (_, lookups) => [{ column, comparison: 'in', value: await closed(lookups) }],
-    '*': () => [],
-  }
-}
-
-/** What each watches is looked up by itself. */
-const WATCHERS_MAX = 20
-
-/** Watched by any of the users, or by none. */
-export function watcherFilter(): FilterDefinition<'workPackages'> {
-  const compile = (comparison: 'in' | 'not in') => async (values: readonly string[], lookups: FilterLookups) => {
-    const userIds = ids(values, lookups)
-    if (typeof userIds === 'string') return userIds
-    if (userIds.length > WATCHERS_MAX) return `at most ${WATCHERS_MAX} users`
-    const watched = await Promise.all(userIds.map((userId) => lookups.watchedBy(userId)))
-    const value = [...new Set(watched.flatMap((set) => [...set]))]
-    return [{ column: 'id', comparison, value } as const]
-  }
-  return { '=': compile('in'), '!': compile('not in') }
-}
-
-/** What the asking user may see: the list shows nothing else anyway, and what others see is nobody's business. */
-export function visibleFilter<T extends TableName>(): FilterDefinition<T> {
-  return {
-    '=': (values, { viewerId }) =>
-      values.length === 1 && (values[0] === 'me' || parseId(values[0] ?? '') === viewerId)
-        ? []
-        : 'write "me" or your own id',
-  }
-}
-
 /** Time is logged on work packages only. */
 export function entityTypeFilter<T extends TableName>(): FilterDefinition<T> {
   const check = (values: readonly string[]) =>
     values.length > 0 && values.every((value) => value === 'WorkPackage') ? undefined : 'write "WorkPackage"'
   return {
     '=': (values) => check(values) ?? [],
-    '!': (values) => check(values) ?? [{ column: 'id', comparison: 'in', value: [] }],
+    '!': (values) => check(values) ?? nothing(),
   }
+}
+
+/** No row: what a filter becomes when nothing can match. */
+export function nothing<T extends TableName>(): Conditions<T> {
+  return [{ column: 'id' as Column<T>, comparison: 'in', value: [] }]
+}
+
+/** An id that is never set, such as the category of a work package: clients ask for it all the same. */
+export function unsetFilter<T extends TableName>(): FilterDefinition<T> {
+  const check = (found: Conditions<T>) => (values: readonly string[], lookups: FilterLookups) => {
+    const list = ids(values, lookups)
+    return typeof list === 'string' ? list : found
+  }
+  return { '=': check(nothing()), '!': check([]), '*': () => nothing(), '!*': () => [] }
 }

@@ -22,6 +22,9 @@ export interface FilterLookups {
   seen(table: 'projects' | 'workPackages', ids: readonly number[]): Promise<number[]>
   /** Members of any of the projects, as far as the asking user may know them. */
   usersIn(projectIds: readonly number[]): Promise<ReadonlySet<number>>
+  /** Projects of which any of the users is a member, as far as the asking user may know. */
+  projectsOf(userIds: readonly number[]): Promise<ReadonlySet<number>>
+  typeIds(): Promise<readonly number[]>
   milestoneTypeIds(): Promise<readonly number[]>
   /** Work packages the user watches, as far as the asking user may know. */
   watchedBy(userId: number): Promise<ReadonlySet<number>>
