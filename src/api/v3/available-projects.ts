@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
-import type { RecordReader } from '../../storage/store.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError } from '../errors.ts'
 import { manageable, mayContribute, workable } from '../permissions.ts'
@@ -80,18 +79,11 @@ function parentRoute(app: FastifyInstance, context: ApiContext): void {
     if (typeof of !== 'string') return sendResult(reply, await listPage(context, viewer, MANAGEABLE, place))
     const project = await findVisibleProject(context.store, viewer, of)
     if (!project.ok) return sendResult(reply, project)
-    const value = [...(await withAllBelow(context.store, project.value.id))]
-    const within = [{ column: 'id', comparison: 'not in', value }] as const
+    const { id } = project.value
+    const within = [
+      { column: 'id', comparison: '!=', value: id },
+      { column: 'parentId', comparison: 'not below', value: [id] },
+    ] as const
     return sendResult(reply, await listPage(context, viewer, MANAGEABLE, { ...place, within, fixed: { of } }))
   })
-}
-
-async function withAllBelow(store: RecordReader, projectId: number): Promise<Set<number>> {
-  const found = new Set([projectId])
-  for (let level = [projectId]; level.length > 0;) {
-    const children = await store.values('projects', 'id', [{ column: 'parentId', comparison: 'in', value: level }])
-    level = [...children].filter((id) => !found.has(id))
-    for (const id of level) found.add(id)
-  }
-  return found
 }
