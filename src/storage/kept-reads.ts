@@ -1,5 +1,6 @@
+import { assert } from '../base/assert.ts'
 import { ok } from '../base/result.ts'
-import type { Found, ListQuery, Mutation, RecordReader, SearchQuery, Store } from './store.ts'
+import type { CommitResult, Found, ListQuery, Mutation, RecordReader, SearchQuery, Store } from './store.ts'
 import type { RecordOf, TableName } from './tables.ts'
 
 /**
@@ -10,7 +11,8 @@ import type { RecordOf, TableName } from './tables.ts'
  *
  * Lists, and rows found by a column, are kept as ids; their rows come from the rows kept. An increment changes rows, but who is
  * listed where only if a list asks for the column, and such lists are not kept: so logging time, which increments all day,
- * leaves the lists alone. Sets of values are kept as they are, so that for as long as nothing changed they are the same object.
+ * leaves the lists alone. What an increment makes of a row is known without reading it, so the row stays kept. Sets of values are
+ * kept as they are, so that for as long as nothing changed they are the same object.
  */
 
 /** Bounds of memory, for each table. What is larger than the usual is read again each time. */
@@ -26,8 +28,14 @@ interface KeptList {
   readonly total: number
 }
 
+interface KeptRow {
+  readonly read: Promise<object | undefined>
+  /** Once it has been read. */
+  row?: object
+}
+
 interface Kept {
-  readonly rows: Map<number, Promise<object | undefined>>
+  readonly rows: Map<number, KeptRow>
   readonly lists: Map<string, KeptList>
   readonly sets: Map<string, ReadonlySet<number>>
   /** Some columns of rows, with what they hold. */
@@ -39,11 +47,20 @@ interface Kept {
   listChanges: number
   /** Commits under way that lists may notice, and how many of any kind touch each row. */
   writing: number
-  readonly writingRows: Map<number, number>
+  readonly writingRows: Map<number, RowWriting>
   /** Commits under way that may touch any row. */
   writingAll: number
   /** Columns that were ever incremented, as they stand in a list's key. */
   readonly incremented: Set<string>
+}
+
+/** The commits under way that touch one row. */
+interface RowWriting {
+  commits: number
+  /** The row as it was before all of them, for as long as they do nothing but increment it. */
+  before: object | undefined
+  /** What those that have ended added, by column. */
+  readonly added: Map<string, number>
 }
 
 /** The same store, its other abilities untouched. */
@@ -63,9 +80,9 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
   const get = <T extends TableName>(table: T, id: number) => {
     const kept = keptOf(table)
     const known = kept.rows.get(id)
-    if (known) return known as Promise<RecordOf<T> | undefined>
+    if (known) return known.read as Promise<RecordOf<T> | undefined>
     const read = store.get(table, id)
-    if (!isBeingWritten(kept, id)) keepRow(kept, id, read)
+    if (!isBeingWritten(kept, id)) keepRead(kept, id, read)
     return read
   }
   /** What is kept of a list, if anything is. */
@@ -140,10 +157,13 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
     async commit(write) {
       const touched = write.mutations.map((mutation) => [keptOf(mutation.table), mutation] as const)
       for (const [kept, mutation] of touched) beginWrite(kept, mutation)
+      let outcome: Outcome = 'unknown'
       try {
-        return await store.commit(write)
+        const committed = await store.commit(write)
+        outcome = committed.outcome
+        return committed
       } finally {
-        for (const [kept, mutation] of touched) endWrite(kept, mutation)
+        for (const [kept, mutation] of touched) endWrite(kept, mutation, outcome)
       }
     },
   }
@@ -168,27 +188,49 @@ function rowId(mutation: Exclude<Mutation, { op: 'update all' }>): number {
   return mutation.op === 'insert' ? mutation.row.id : mutation.id
 }
 
+type Outcome = CommitResult['outcome'] | 'unknown'
+
 /** Forgets the rows a mutation is about to change, and keeps none of them until `endRows`. */
 function beginRows(kept: Kept, mutation: Mutation): void {
   if (mutation.op === 'update all') {
     kept.rows.clear()
+    for (const writing of kept.writingRows.values()) writing.before = undefined
     kept.writingAll += 1
     return
   }
   const id = rowId(mutation)
+  const writing = kept.writingRows.get(id) ?? { commits: 0, before: kept.rows.get(id)?.row, added: new Map() }
   kept.rows.delete(id)
-  kept.writingRows.set(id, (kept.writingRows.get(id) ?? 0) + 1)
+  kept.writingRows.set(id, writing)
+  writing.commits += 1
+  if (mutation.op !== 'increment') writing.before = undefined
 }
 
-function endRows(kept: Kept, mutation: Mutation): void {
+function endRows(kept: Kept, mutation: Mutation, outcome: Outcome): void {
   if (mutation.op === 'update all') {
     kept.writingAll -= 1
     return
   }
   const id = rowId(mutation)
-  const left = (kept.writingRows.get(id) ?? 0) - 1
-  if (left > 0) kept.writingRows.set(id, left)
-  else kept.writingRows.delete(id)
+  const writing = kept.writingRows.get(id)
+  assert(writing !== undefined, 'a row that was being written is written no more')
+  if (mutation.op === 'increment') noteIncrement(writing, mutation, outcome)
+  writing.commits -= 1
+  if (writing.commits > 0) return
+  kept.writingRows.delete(id)
+  if (writing.before && kept.writingAll === 0) keepRow(kept, id, incremented(writing.before, writing.added))
+}
+
+/** A conflict changed nothing; after anything else but a commit the row has to be read to be known. */
+function noteIncrement(writing: RowWriting, { column, by }: { column: string; by: number }, outcome: Outcome): void {
+  if (outcome === 'committed') writing.added.set(column, (writing.added.get(column) ?? 0) + by)
+  else if (outcome !== 'conflict') writing.before = undefined
+}
+
+function incremented(before: object, added: ReadonlyMap<string, number>): object {
+  const row = { ...before } as Record<string, unknown>
+  for (const [column, by] of added) row[column] = Number(row[column]) + by
+  return row
 }
 
 function beginWrite(kept: Kept, mutation: Mutation): void {
@@ -204,21 +246,26 @@ function beginWrite(kept: Kept, mutation: Mutation): void {
   kept.listChanges += 1
 }
 
-function endWrite(kept: Kept, mutation: Mutation): void {
-  endRows(kept, mutation)
+function endWrite(kept: Kept, mutation: Mutation, outcome: Outcome): void {
+  endRows(kept, mutation, outcome)
   kept.changes += 1
   if (mutation.op === 'increment') return
   kept.writing -= 1
   kept.listChanges += 1
 }
 
-function keepRow(kept: Kept, id: number, read: Promise<object | undefined>): void {
-  keep(kept.rows, id, read, ROWS_MAX)
+function keepRead(kept: Kept, id: number, read: Promise<object | undefined>): void {
+  const entry: KeptRow = { read }
+  keep(kept.rows, id, entry, ROWS_MAX)
   const drop = () => {
-    if (kept.rows.get(id) === read) kept.rows.delete(id)
+    if (kept.rows.get(id) === entry) kept.rows.delete(id)
   }
   // Also a read that fails is not kept; whoever asked for it gets the failure.
-  read.then((row) => (row !== undefined && isSmall(row) ? undefined : drop()), drop)
+  read.then((row) => (row !== undefined && isSmall(row) ? (entry.row = row) : drop()), drop)
+}
+
+function keepRow(kept: Kept, id: number, row: object): void {
+  if (isSmall(row)) keep(kept.rows, id, { read: Promise.resolve(row), row }, ROWS_MAX)
 }
 
 /** False when the list is not one to keep; what was sought and not found is not, or guesses would push out what is. */
@@ -255,7 +302,7 @@ function keepSet(kept: Kept, key: string, set: ReadonlySet<number>): void {
 }
 
 function keepListed(kept: Kept, row: { id: number }): void {
-  if (!kept.rows.has(row.id) && !isBeingWritten(kept, row.id)) keepRow(kept, row.id, Promise.resolve(row))
+  if (!kept.rows.has(row.id) && !isBeingWritten(kept, row.id)) keepRow(kept, row.id, row)
 }
 
 /** The oldest makes room. */

@@ -72,6 +72,37 @@ describe('reads that are kept', () => {
     expect(await kept.get('workPackages', id)).toBeUndefined()
   })
 
+  it('of a row go on through increments, which say what they make of it', async () => {
+    const { reads, kept } = counting()
+    const { id } = await insert(kept)
+    const spent = async () => (await kept.get('workPackages', id))?.spentMinutes
+    const before = await kept.get('workPackages', id)
+    await Promise.all([
+      write(kept, [increment(id, 5)]),
+      write(kept, [increment(id, 6)]),
+      write(kept, [increment(id, 7)]),
+    ])
+    expect([await spent(), reads.get]).toEqual([18, 1])
+    expect(before?.spentMinutes).toBe(0)
+    const refused = { kind: 'row', table: 'workPackages', id, values: { subject: 'Another' } } as const
+    await kept.commit({ expect: [refused], mutations: [increment(id, 100)], events: [] })
+    expect([await spent(), reads.get]).toEqual([18, 1])
+    expect(await kept.get('workPackages', id)).toEqual(await store.get('workPackages', id))
+    const rename: Mutation = { op: 'update', table: 'workPackages', id, changes: { subject: 'New' } }
+    await Promise.all([write(kept, [increment(id, 1)]), write(kept, [rename]), write(kept, [increment(id, 1)])])
+    expect([await spent(), reads.get]).toEqual([20, 2])
+  })
+
+  it('of a row are not worked out where a commit failed: nobody knows what became of it', async () => {
+    const failing: Store = { ...store, commit: () => Promise.reject(new Error('gone')) }
+    const kept = keepReads(failing)
+    const { id } = await insert(store)
+    await kept.get('workPackages', id)
+    await expect(write(kept, [increment(id, 5)])).rejects.toThrow('gone')
+    await write(store, [increment(id, 5)])
+    expect(await kept.get('workPackages', id)).toMatchObject({ spentMinutes: 5 })
+  })
+
   it('of lists are read again after any change but an increment, and then show the incremented row', async () => {
     const { reads, kept } = counting()
     const parent = await insert(kept)
