@@ -4,7 +4,7 @@ import { sharedNow, type Child } from './scope.ts'
 import type { Project, Site } from './site.ts'
 
 /** Creates or changes something that one webhook is told about; the mark comes back in the body the receiver gets. */
-export type Write = (site: Site, project: Project, mark: number) => Promise<unknown>
+export type Write = (site: Pick<Site, 'call'>, project: Project, mark: number) => Promise<unknown>
 
 function timeEntry(workPackage: string, mark: number): object {
   const entity = { href: workPackage }
@@ -17,7 +17,7 @@ export const logTime: Write = (site, { workPackages }, mark) =>
 export const changeProject: Write = (site, { id }, mark) =>
   site.call('PATCH', `/api/v3/projects/${id}`, { statusExplanation: { raw: `mark-${mark}` } }, mark)
 
-function projectOf(site: Site, mark: number): Project {
+function projectOf(site: Pick<Site, 'projects'>, mark: number): Project {
   const project = site.projects[mark % site.projects.length]
   if (!project) throw new Error('a site has a project')
   return project
@@ -37,7 +37,12 @@ export async function arrived(receiver: Child, count: number): Promise<void> {
 }
 
 /** `count` writes by `clients` at once, each waiting for its answer; resolves once the last is answered. */
-export async function closedLoop(site: Site, count: number, clients: number, write: Write = logTime): Promise<void> {
+export async function closedLoop(
+  site: Pick<Site, 'call' | 'projects'>,
+  count: number,
+  clients: number,
+  write: Write = logTime,
+): Promise<void> {
   let next = 0
   const client = async () => {
     for (let mark = next++; mark < count; mark = next++) await write(site, projectOf(site, mark), mark)

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Command } from 'commander'
 import { startApp } from '../src/app.ts'
 import { readRunConfig, runFlags } from '../src/config.ts'
+import { cpuOfProcess } from './cpu.ts'
 import { answer, sharedNow } from './scope.ts'
 
 /** The whole program, with the flags of `nepenthes run`; answers what only it can say of itself. */
@@ -34,21 +35,13 @@ subscribe('http.server.response.finish', (message) => {
   if (mark !== undefined) answers.set(Number(mark), sharedNow())
 })
 
-export interface Cpu {
-  /** Microseconds of all threads, and of the one that answers requests, since the process began. */
-  readonly allThreads: number
-  readonly mainThread: number
-}
-
-const sum = ({ user, system }: { user: number; system: number }) => user + system
-
 answer({
   origin: () => app.apiOrigin,
   /** Resolves once so many webhooks are live. */
   live: async (count: number) => {
     while (webhooksLive < count) await new Promise<void>((resolve) => (onLive = resolve))
   },
-  cpu: (): Cpu => ({ allThreads: sum(process.cpuUsage()), mainThread: sum(process.threadCpuUsage()) }),
+  cpu: cpuOfProcess,
   /** Everything since the last time. */
   answers: (): Answers => {
     const taken = { marks: Float64Array.from(answers.keys()), at: Float64Array.from(answers.values()) }

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Answers, Cpu } from './program-process.ts'
+import type { Cpu } from './cpu.ts'
+import type { Answers } from './program-process.ts'
 import type { Child, Scope } from './scope.ts'
 import { createWireClient, wireRequest, type WireClient } from './wire-client.ts'
 
@@ -91,7 +92,8 @@ export async function startSite(scope: Scope, options: SiteOptions): Promise<Sit
   }
 }
 
-function createCall(client: WireClient): Site['call'] {
+/** Rejects what is not a success. */
+export function createCall(client: WireClient): Site['call'] {
   const common = [`authorization: Bearer ${TOKEN}`, 'content-type: application/json']
   return async (method, path, body, mark) => {
     const headers = mark === undefined ? common : [...common, `x-mark: ${mark}`]
