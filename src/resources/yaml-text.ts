@@ -65,7 +65,7 @@ function invalidUtf8(buffer: Buffer, text: string): { ok: false; error: FaultyTe
  * Not printable in YAML, or a line break to kubectl and not to YAML 1.2 (NEL, LS, PS, a carriage return on its own), or a byte
  * order mark. Written as escapes in double quotes they are fine.
  */
-const FORBIDDEN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u2028\u2029\uFEFF\uFFFE\uFFFF]|\r(?!\n)/
+export const FORBIDDEN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u2028\u2029\uFEFF\uFFFE\uFFFF]|\r(?!\n)/
 
 function forbiddenCharacter(text: string): TextFault | undefined {
   const offset = text.search(FORBIDDEN)
