@@ -234,7 +234,7 @@ function parseDirectory(text: string): Result<string, string> {
   return text === '' ? fail('the path of a directory') : ok(text)
 }
 
-function parseNamespace(text: string): Result<string, string> {
+export function parseNamespace(text: string): Result<string, string> {
   if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) return ok(text)
   return fail('a namespace name: at most 63 lower-case letters, digits and dashes')
 }

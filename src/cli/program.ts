@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { toError, UserError } from '../base/errors.ts'
 import { programVersion, UsageError } from '../config.ts'
 import { deliveriesCommand } from './deliveries.ts'
+import { importCommand } from './import.ts'
 import type { Io } from './io.ts'
 import { schemaSubcommand, validateSubcommand } from './offline.ts'
 import { runCommand } from './run.ts'
@@ -38,6 +39,7 @@ export function createProgram(io: Io): Command {
   program.addCommand(deliveriesCommand(io))
   program.addCommand(schemaSubcommand(io))
   program.addCommand(tokenCommand(io))
+  program.addCommand(importCommand(io))
   program.helpCommand(false)
   settle(program, io)
   return program

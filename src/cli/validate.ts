@@ -1,8 +1,6 @@
-import { checkEnvironment } from '../resources/environment.ts'
-import { parseFile } from '../resources/parse.ts'
-import { byPlace, problemText, type Notice, type Problem } from '../resources/problem.ts'
-import type { Document } from '../resources/resource.ts'
-import { findFiles, readResourceFile, readStream, STDIN, type FoundFiles, type Input } from './validate-files.ts'
+import { problemText, type Problem } from '../resources/problem.ts'
+import { judgeFiles, type Verdict } from './judge-files.ts'
+import { findFiles, type Input } from './validate-files.ts'
 
 const OUTPUTS = ['text', 'json', 'github'] as const
 type Output = (typeof OUTPUTS)[number]
@@ -14,14 +12,6 @@ export interface ValidateOptions {
   readonly stderr: (text: string) => void
   /** What the path `-` stands for; opened only if it is given. */
   readonly stdin: () => Input
-}
-
-interface Verdict {
-  readonly files: number
-  readonly resources: number
-  /** By file and line. */
-  readonly problems: readonly Problem[]
-  readonly notices: readonly Notice[]
 }
 
 /** `nepenthes validate`: 0 all valid, 1 problems, 2 wrong usage. The paths together are one environment. */
@@ -41,32 +31,6 @@ function usage({ stderr }: ValidateOptions, message: string): 2 {
   return 2
 }
 
-async function judgeFiles(found: FoundFiles, stdin: () => Input): Promise<Verdict> {
-  const { files } = found
-  const problems = [...found.problems]
-  const notices: Notice[] = []
-  const documents: Document[] = []
-  for (const file of files) {
-    const bytes = await (file === STDIN ? readStream(stdin()) : readResourceFile(file))
-    if (!Buffer.isBuffer(bytes)) {
-      problems.push(bytes)
-      continue
-    }
-    const parsed = parseFile(bytes, file)
-    problems.push(...parsed.problems)
-    notices.push(...parsed.notices)
-    documents.push(...parsed.documents)
-  }
-  for (const document of documents) {
-    problems.push(...document.problems)
-    notices.push(...document.notices)
-  }
-  problems.push(...checkEnvironment(documents))
-  problems.sort(byPlace)
-  notices.sort(byPlace)
-  return { files: files.length, resources: documents.length, problems, notices }
-}
-
 function print(output: Output, verdict: Verdict, { stdout, stderr }: ValidateOptions): void {
   const { problems, notices } = verdict
   switch (output) {
@@ -78,25 +42,26 @@ function print(output: Output, verdict: Verdict, { stdout, stderr }: ValidateOpt
       for (const notice of notices) stdout(annotation(notice.severity, notice))
       break
     case 'text':
-      for (const notice of notices) stderr(`${notice.severity}: ${line(notice)}`)
-      for (const problem of problems) stdout(line(problem))
+      for (const notice of notices) stderr(`${notice.severity}: ${problemLine(notice)}`)
+      for (const problem of problems) stdout(problemLine(problem))
       stdout(summary(verdict))
   }
 }
 
-function line(problem: Problem): string {
+/** A problem for people, with its hint below it. */
+export function problemLine(problem: Problem): string {
   const { file, line, column, code, hint } = problem
   const place = `${file}:${line}:${column}: ${problemText(problem)} [${code}]\n`
   return hint === '' ? place : `${place}    ${hint}\n`
 }
 
-function summary({ files, resources, problems }: Verdict): string {
-  const read = `${count(resources, 'resource')} in ${count(files, 'file')}`
+function summary({ files, documents, problems }: Verdict): string {
+  const read = `${count(documents.length, 'resource')} in ${count(files, 'file')}`
   if (problems.length === 0) return `${read}: all valid\n`
   return `${read}: ${count(problems.length, 'problem')}\n`
 }
 
-function count(n: number, noun: string): string {
+export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`
 }
 

@@ -20,8 +20,11 @@ export interface Identity {
 
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const
 
-/** From the kubeconfig if there is one (`KUBECONFIG`, else `~/.kube/config`), else those of the pod. */
-export async function loadCredentials(): Promise<Credentials> {
+/**
+ * From the kubeconfig if there is one (`KUBECONFIG`, else `~/.kube/config`), else those of the pod. `asked` is the flag that wants a
+ * cluster, for errors.
+ */
+export async function loadCredentials(asked = '--kubernetes'): Promise<Credentials> {
   // Loaded here only: it takes half a second, which a program that watches a directory need not spend.
   const { KubeConfig } = await import('@kubernetes/client-node')
   const load = () => {
@@ -29,9 +32,9 @@ export async function loadCredentials(): Promise<Credentials> {
     config.loadFromDefault()
     return config
   }
-  let config = loaded(load)
+  let config = loaded(load, asked)
   return {
-    server: serverOf(config),
+    server: serverOf(config, asked),
     namespace: config.getContextObject(config.getCurrentContext())?.namespace?.trim(),
     async read(fresh) {
       if (fresh) config = load()
@@ -40,24 +43,24 @@ export async function loadCredentials(): Promise<Credentials> {
   }
 }
 
-function loaded(load: () => KubeConfig): KubeConfig {
+function loaded(load: () => KubeConfig, asked: string): KubeConfig {
   try {
     return load()
   } catch (thrown) {
-    throw new UserError(`--kubernetes: the kubeconfig cannot be used: ${toError(thrown).message}`)
+    throw new UserError(`${asked}: the kubeconfig cannot be used: ${toError(thrown).message}`)
   }
 }
 
-function serverOf(config: KubeConfig): string {
+function serverOf(config: KubeConfig, asked: string): string {
   const cluster = config.getCurrentCluster()
   // What the library makes of finding neither a kubeconfig nor a pod's service account.
   const fallback = cluster?.name === 'cluster' && cluster.server === 'http://localhost:8080'
   if (!cluster || fallback) {
     throw new UserError(
-      '--kubernetes: no cluster is configured: set KUBECONFIG, or run in a pod with a service account; for a directory use --config DIR',
+      `${asked}: no cluster is configured: set KUBECONFIG, or run in a pod with a service account${asked === '--kubernetes' ? '; for a directory use --config DIR' : ''}`,
     )
   }
-  if (cluster.proxyUrl) throw new UserError('--kubernetes: proxy-url in the kubeconfig is not supported')
+  if (cluster.proxyUrl) throw new UserError(`${asked}: proxy-url in the kubeconfig is not supported`)
   return cluster.server.replace(/\/$/, '')
 }
 
