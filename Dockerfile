@@ -1,22 +1,32 @@
 # The published image: compiled JavaScript and its dependencies, no compiler, no development dependencies.
-FROM node:26-bookworm-slim AS build
+# What runs it can be exchanged for any base with node on its PATH: the last stage runs no command and needs no shell.
+ARG RUNTIME=node:26.10.0-bookworm-slim
+
+FROM node:26.10.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json README.md CHANGELOG.md ./
 COPY src ./src
+COPY scripts ./scripts
+COPY docs ./docs
+COPY crds ./crds
 COPY schemas ./schemas
-RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json && npm prune --omit=dev --ignore-scripts
+COPY examples ./examples
+# What is published for npm, installed: without what development needs.
+RUN node scripts/package.ts
+WORKDIR /build/dist/nepenthes-operator
+RUN npm ci --ignore-scripts
+# What is in the image, for scanners: CycloneDX, of what is really installed.
+RUN npm sbom --sbom-format=cyclonedx --sbom-type=application > sbom.cdx.json
+RUN install -d -m 0700 /build/data
 
-FROM node:26-bookworm-slim
+FROM ${RUNTIME}
 ENV NODE_ENV=production NEPENTHES_DATA=/data NEPENTHES_SECRETS=/secrets NEPENTHES_LISTEN=0.0.0.0:8080 NEPENTHES_ADMIN_LISTEN=0.0.0.0:8081
 WORKDIR /app
-COPY --from=build --chown=0:0 /build/package.json ./
-COPY --from=build --chown=0:0 /build/node_modules ./node_modules
-COPY --from=build --chown=0:0 /build/schemas ./schemas
-COPY --from=build --chown=0:0 /build/dist ./dist
+COPY --from=build --chown=0:0 /build/dist/nepenthes-operator ./
 # Everything the process writes goes to /data: run it with a read-only root file system and a volume there.
-RUN install -d -o 65532 -g 65532 -m 0700 /data
+COPY --from=build --chown=65532:65532 /build/data /data
 VOLUME ["/data"]
 USER 65532:65532
 EXPOSE 8080 8081

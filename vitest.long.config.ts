@@ -15,6 +15,8 @@ export default defineConfig({
       'test/reconcile/names.test.ts',
       'test/routing/route-table.test.ts',
       'test/api/deletions.test.ts',
+      'test/e2e/package.test.ts',
+      'test/resources/manifest.test.ts',
     ],
     env: { NEPENTHES_TEST_EFFORT: 'long' },
     pool: 'forks',
