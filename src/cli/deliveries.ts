@@ -9,7 +9,7 @@ import type { Io } from './io.ts'
 import { parseOutput, print } from './output.ts'
 import { printable, table } from './table.ts'
 
-const OUTPUT = () => flag('--output <format>', 'table, json or yaml', 'table')
+const OUTPUT = () => flag('-o, --output <format>', 'table, json or yaml', 'table')
 
 /** `nepenthes deliveries list|show|redeliver`: the delivery log. */
 export function deliveriesCommand(io: Io): Command {

@@ -8,7 +8,7 @@ export function validateSubcommand(io: Io): Command {
   return new Command('validate')
     .description('Check files and directories of resources without applying anything.')
     .argument('<path...>', 'files, directories of YAML files, or - for standard input')
-    .addOption(flag('--output <format>', 'text, json or github (annotations in GitHub Actions)', 'text'))
+    .addOption(flag('-o, --output <format>', 'text, json or github (annotations in GitHub Actions)', 'text'))
     .addHelpText(
       'after',
       `

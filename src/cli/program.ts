@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { toError, UserError } from '../base/errors.ts'
 import { programVersion, UsageError } from '../config.ts'
 import { deliveriesCommand } from './deliveries.ts'
+import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
 import type { Io } from './io.ts'
 import { schemaSubcommand, validateSubcommand } from './offline.ts'
@@ -37,6 +38,7 @@ export function createProgram(io: Io): Command {
   program.addCommand(statusCommand(io))
   program.addCommand(waitCommand(io))
   program.addCommand(deliveriesCommand(io))
+  program.addCommand(explainCommand(io))
   program.addCommand(schemaSubcommand(io))
   program.addCommand(tokenCommand(io))
   program.addCommand(importCommand(io))

@@ -22,7 +22,7 @@ export function statusCommand(io: Io): Command {
   const command = new Command('status')
     .description('Show the resources of the environment and how they are doing.')
     .argument('[kind[/name]]', 'only this kind, or this one resource: webhook, webhooks, nwh, apisettings')
-    .addOption(flag('--output <format>', 'table, json (a Kubernetes List of whole resources) or yaml', 'table'))
+    .addOption(flag('-o, --output <format>', 'table, json (a Kubernetes List of whole resources) or yaml', 'table'))
   for (const option of clientFlags()) command.addOption(option)
   return command
     .addHelpText(

@@ -45,7 +45,7 @@ Examples:
 function listCommand(io: Io): Command {
   const command = new Command('list')
     .description('List API tokens, without their texts.')
-    .addOption(flag('--output <format>', 'table, json or yaml', 'table'))
+    .addOption(flag('-o, --output <format>', 'table, json or yaml', 'table'))
   for (const option of clientFlags()) command.addOption(option)
   return command.action(async (_options: unknown, self: Command) => {
     settleEnvironment(self)

@@ -5,17 +5,25 @@ import type { Kind } from './resource.ts'
 
 type Schema = Record<string, unknown>
 
-interface Row {
+/** All there is to say of one field. */
+export interface FieldHelp {
+  /** `spec.headers[].name` */
   readonly field: string
   readonly type: string
+  /** `required`, the value that leaving it out means, or empty. */
   readonly fallback: string
   readonly bounds: string
   readonly meaning: string
 }
 
+/** Every field of a kind's `spec`, each after the one it is in. */
+export function fieldsOf(kind: Kind): FieldHelp[] {
+  return [...fieldRows(KINDS[kind].specSchema as unknown as Schema, 'spec')]
+}
+
 /** Every field of a kind's `spec` as a Markdown table. */
 export function fieldTable(kind: Kind): string {
-  const rows = [...fieldRows(KINDS[kind].specSchema as unknown as Schema, 'spec')]
+  const rows = fieldsOf(kind)
   return table(
     ['field', 'type', 'default', 'bounds', 'meaning'],
     rows.map(({ field, type, fallback, bounds, meaning }) => [`\`${field}\``, type, fallback, bounds, meaning]),
@@ -38,7 +46,7 @@ export function problemTable(): string {
   return table(['code', 'what', 'cause', 'cure'], rows)
 }
 
-function* fieldRows(schema: Schema, path: string): Generator<Row> {
+function* fieldRows(schema: Schema, path: string): Generator<FieldHelp> {
   const required = Array.isArray(schema['required']) ? (schema['required'] as unknown[]) : []
   for (const [name, field] of Object.entries(isRecord(schema['properties']) ? schema['properties'] : {})) {
     if (!isRecord(field)) continue
@@ -57,7 +65,7 @@ export function splitDefault(description: string): { meaning: string; fallback: 
   return { meaning: meaning ?? description, fallback }
 }
 
-function row(field: string, schema: Schema, required: boolean): Row {
+function row(field: string, schema: Schema, required: boolean): FieldHelp {
   const { meaning, fallback } = splitDefault(String(schema['description']))
   return {
     field,
