@@ -38,7 +38,8 @@ export async function importResources(wish: ImportWish, { io, stdin }: ImportOpt
   const problems = [...gathered.problems, ...neighbours.problems, ...writes.problems]
   if (problems.length > 0) return refuse(problems, io)
   if (wish.to === undefined) io.out(documents.map(manifestText).join('---\n'))
-  await writeAll(writes.files, io.out)
+  // Standard output is for the documents, if they are wanted there.
+  await writeAll(writes.files, wish.to === undefined ? io.err : io.out)
   io.err(await ending(wish, documents))
   return 0
 }

@@ -184,6 +184,15 @@ spec: {url: 'https://d.example', events: ['project:created']}
     expect(readFileSync(at('out/apisettings-default.yaml'), 'utf8')).toContain('maxPageSize: 60')
   })
 
+  it('prints nothing but the documents, whatever it writes besides', async () => {
+    server.objects.put(secret('billing', { secret: SIGNING }))
+    server.objects.put(webhook('billing', { signature: { secretKeyRef: { name: 'billing', key: 'secret' } } }))
+    const { stdout, stderr } = await run('--from', 'cluster', '--secrets', at('kept'), '--with-secrets')
+    expect(stdout).toBe((await run('--from', 'cluster')).stdout)
+    expect(stderr).toBe(`${at('kept/billing/secret')} created\n`)
+    expect(readFileSync(at('kept/billing/secret'), 'utf8')).toBe(SIGNING)
+  })
+
   it('leaves out what is being deleted', async () => {
     server.objects.put(webhook('leaving', {}, { finalizers: ['example.com/hold'] }))
     server.objects.delete('webhooks', 'leaving')
