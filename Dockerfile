@@ -6,7 +6,7 @@ FROM node:26.10.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json README.md CHANGELOG.md ./
+COPY tsconfig.json tsconfig.build.json LICENSE README.md CHANGELOG.md ./
 COPY src ./src
 COPY scripts ./scripts
 COPY docs ./docs

@@ -4,7 +4,16 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
 /** What goes into the package as it is, beside the compiled program. */
-const CARRIED = ['README.md', 'CHANGELOG.md', 'docs', 'crds', 'schemas', 'examples/resources', 'examples/kubectl']
+const CARRIED = [
+  'LICENSE',
+  'README.md',
+  'CHANGELOG.md',
+  'docs',
+  'crds',
+  'schemas',
+  'examples/resources',
+  'examples/kubectl',
+]
 
 interface Lock {
   readonly packages: Readonly<Record<string, Readonly<Record<string, unknown>>>>

@@ -77,10 +77,10 @@ describe('the package', () => {
     const paths = files.map(({ path }) => path)
     expect(paths).toEqual(expect.arrayContaining(['dist/cli/main.js', 'dist/storage/sqlite/writer-worker.js']))
     expect(paths).toEqual(
-      expect.arrayContaining(['README.md', 'CHANGELOG.md', 'crds/webhooks.yaml', 'npm-shrinkwrap.json']),
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'crds/webhooks.yaml', 'npm-shrinkwrap.json']),
     )
     const allowed =
-      /^(dist\/.*\.js|docs\/.*\.md|(crds|examples)\/.*\.yaml|schemas\/.*\.json|[A-Z]+\.md|(package|npm-shrinkwrap)\.json)$/
+      /^(dist\/.*\.js|docs\/.*\.md|(crds|examples)\/.*\.yaml|schemas\/.*\.json|LICENSE|[A-Z]+\.md|(package|npm-shrinkwrap)\.json)$/
     expect(paths.filter((path) => !allowed.test(path))).toEqual([])
   })
 })
