@@ -109,7 +109,7 @@ export function observe(record: EndpointRecord, verdict: Verdict, random: Random
   }
 }
 
-function delivered(record: EndpointRecord, at: number): EndpointRecord {
+function delivered({ unproven: _, ...record }: EndpointRecord, at: number): EndpointRecord {
   return {
     ...record,
     circuit: 'closed',
@@ -176,7 +176,9 @@ export function configured(
   const gone = record.gone && sameSpec(record.gone, webhook) && !asked ? record.gone : null
   const handledResumeAt = resumed ? webhook.resumeAt : record.handledResumeAt
   const same = lifted === record && gone === record.gone && handledResumeAt === record.handledResumeAt
-  return same ? record : { ...lifted, gone, handledResumeAt, generation: webhook.generation }
+  if (same) return record
+  const configured = { ...lifted, gone, handledResumeAt, generation: webhook.generation }
+  return record.gone && !gone ? { ...configured, unproven: true } : configured
 }
 
 /** Remembers for a restart what the record was made under: see `receiverChanged`. */
@@ -210,5 +212,6 @@ export function parked(record: EndpointRecord, now: number): EndpointRecord {
 /** The webhook is back: as deliberate an act as any, so nothing it was stopped for stands. */
 export function unparked(record: EndpointRecord, now: number): EndpointRecord {
   assert(record.parkedAt !== null, 'only a parked endpoint is unparked')
-  return { ...lookAgain(record, now), gone: null, parkedAt: null }
+  const back = { ...lookAgain(record, now), gone: null, parkedAt: null }
+  return record.gone ? { ...back, unproven: true } : back
 }

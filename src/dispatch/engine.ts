@@ -11,7 +11,7 @@ import { Alarm } from './alarm.ts'
 import { attemptRequest, expiredUpdate, judgeReply } from './attempt.ts'
 import { attemptStarts, configured, madeUnder, nextAllowance, observe, type Verdict } from './endpoint.ts'
 import { FlightLimits, isSuspect } from './flight-limits.ts'
-import { concurrency, laneGate, receiverOf, rejudge, whyHeld, type Lane } from './lane.ts'
+import { concurrency, laneGate, receiverOf, sameReceiver, rejudge, whyHeld, type Lane } from './lane.ts'
 import { Recorder, type Outcome } from './recorder.ts'
 import { DEADLINE_MS } from './schedule.ts'
 import type { Reply, Send } from './send.ts'
@@ -250,8 +250,11 @@ export class Engine {
     const times = { startedAt, now: clock.now(), due: time.due() }
     const { attempt, update, verdict } = judgeReply(delivery, webhook, reply, times, random)
     this.#recorder.add({ lane, delivery, update, attempt })
-    lane.suspect = isSuspect(reply)
-    this.#observe(lane, verdict)
+    // What a receiver answers that is no longer called says nothing of the one that is.
+    if (!lane.webhook || sameReceiver(webhook, lane.webhook)) {
+      lane.suspect = isSuspect(reply)
+      this.#observe(lane, verdict)
+    }
     this.activate(lane)
   }
 
@@ -259,7 +262,7 @@ export class Engine {
     const { random, time } = this.#options
     const before = lane.record
     const observed = observe(before, verdict, random)
-    // A 410 to a request of an older generation says nothing about the one in force.
+    // Whoever changed the annotation meanwhile wants a 410 looked at again.
     const judged = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
     lane.record = lane.webhook ? madeUnder(judged, lane.webhook.generation) : judged
     const max = lane.webhook?.spec.maxConcurrency ?? 1

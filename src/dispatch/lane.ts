@@ -85,20 +85,24 @@ function createWindow(webhook: ProgrammedWebhook, budget: WindowBudget): Window 
  */
 export function receiverChanged(lane: Lane, after: ProgrammedWebhook): boolean {
   const { webhook: before, record } = lane
-  const known = before?.generation ?? record.generation ?? after.generation
-  if (known !== after.generation) return true
-  if (!before) return false
-  if (before.uid !== after.uid) return true
+  if (before) return !sameReceiver(before, after)
+  return (record.generation ?? after.generation) !== after.generation
+}
+
+/** Whether what is known of the one, such as that it does not answer, is known of the other. */
+export function sameReceiver(before: ProgrammedWebhook, after: ProgrammedWebhook): boolean {
+  if (before === after) return true
+  if (before.generation !== after.generation || before.uid !== after.uid) return false
   const [old, now] = [before.credentials, after.credentials]
-  if (!old || !now) return old !== now
-  const same =
+  if (!old || !now) return old === now
+  return (
     old.url === now.url &&
     old.ca === now.ca &&
     old.signing.length === now.signing.length &&
     old.signing.every((secret, index) => now.signing[index]?.equals(secret)) &&
     old.headers.length === now.headers.length &&
     old.headers.every((header, index) => now.headers[index]?.value === header.value)
-  return !same
+  )
 }
 
 /** The keys and headers for the credentials in force, prepared once for them. */

@@ -41,16 +41,37 @@ export function createReceiver(credentials: Credentials, version: string): Recei
   }
 }
 
-/** Receivers echo what they were sent in other spellings: only the path of the URL, or text escaped as JSON. */
+/** A part of a secret that is shorter, or has no digit and is not long, may well be an ordinary word. */
+const PART_MIN = 8
+const WORD_MAX = 15
+
+/**
+ * Receivers echo what they were sent in other spellings: only the path of the URL or a segment of it, the token of a header without its
+ * scheme, or text escaped as JSON.
+ */
 function secretsToMask(credentials: Credentials, url: URL): SecretValue[] {
   const texts = new Set(credentials.secrets.map((secret) => secret.reveal()))
   if (credentials.urlIsSecret) {
     for (const part of [url.href, url.pathname + url.search, url.pathname, url.search, url.host, url.hostname])
       texts.add(part)
     for (const value of url.searchParams.values()) texts.add(value)
+    for (const segment of url.pathname.split('/')) for (const part of [segment, decoded(segment)]) addPart(texts, part)
   }
+  for (const text of [...texts]) addPart(texts, /^[\w-]+ +(\S.*)$/.exec(text)?.[1] ?? '')
   for (const text of [...texts]) texts.add(JSON.stringify(text).slice(1, -1))
   // A text of a letter or two would mask half the answer and hide nothing.
   const worthwhile = [...texts].filter((text) => text.length >= 4)
   return worthwhile.sort((a, b) => b.length - a.length).map((text) => new SecretValue(text))
+}
+
+function addPart(texts: Set<string>, part: string): void {
+  if (part.length > WORD_MAX || (part.length >= PART_MIN && /\d/.test(part))) texts.add(part)
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
 }

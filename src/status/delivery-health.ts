@@ -4,6 +4,8 @@ import type { DeliveringReason } from './status.ts'
 export interface EndpointFacts {
   readonly circuit: 'closed' | 'open' | 'half-open'
   readonly gone: object | null
+  /** A 410 was lifted and nothing has arrived since. */
+  readonly unproven?: boolean
   readonly blocked: { readonly message: string } | null
   readonly consecutiveFailures: number
   readonly firstFailureAt: number | null
@@ -77,7 +79,7 @@ function judge(previous: Finding | undefined, facts: EndpointFacts): Finding {
   if (facts.circuit !== 'closed') {
     return failing('CircuitOpen', `Deliveries kept failing and wait for a probe to succeed: ${facts.lastFailure}.`)
   }
-  if (keepsFailing(facts)) return failing('EndpointFailing', `Deliveries fail: ${facts.lastFailure}.`)
+  if (keepsFailing(facts) || facts.unproven) return failing('EndpointFailing', `Deliveries fail: ${facts.lastFailure}.`)
   if (facts.consecutiveFailures > 0) return undecided(previous, facts)
   return facts.lastSuccessAt === null ? NO_DELIVERIES : DELIVERED
 }

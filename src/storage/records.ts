@@ -95,6 +95,8 @@ export interface EndpointRecord {
     /** In a cluster: of the object it was stopped under. */
     readonly uid?: string
   } | null
+  /** A 410 was lifted and nothing has arrived since. */
+  readonly unproven?: boolean
   /** Set while every address of the receiver is refused; looked up again at `retryAt`. */
   readonly blocked: { readonly at: number; readonly retryAt: number; readonly message: string } | null
   /** No attempt before this time: `Retry-After`, or slowing down after 429, 502, 503, 504. */

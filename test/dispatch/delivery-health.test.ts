@@ -45,6 +45,14 @@ describe('Delivering', () => {
     })
   })
 
+  it('is no success once a 410 was lifted, until something arrives; restarts included', () => {
+    const lifted = { ...failing(1, 0), lastFailure: 'HTTP 410', unproven: true }
+    for (const previous of [undefined, { ...good, status: 'Unknown', reason: 'Disabled' } as Delivering, good])
+      expect(judgeDelivering(previous, true, lifted, 200_000)).toMatchObject({
+        ...{ status: 'False', reason: 'EndpointFailing', message: 'Deliveries fail: HTTP 410.' },
+      })
+  })
+
   it('says what keeps an endpoint from being tried', () => {
     check({ ...failing(12, 60_000), circuit: 'open' }, 'CircuitOpen')
     check({ ...failing(12, 60_000), circuit: 'half-open' }, 'CircuitOpen')

@@ -284,6 +284,37 @@ describe('a change of the configuration', () => {
     expect(second?.header('x-op-signature')).toMatch(/^sha1=/)
   })
 
+  it.each([
+    ['asks for a day', { outcome: 'http', statusCode: 503, message: 'HTTP 503', retryAfter: '86400' } as const],
+    ['is gone', 410],
+    ['may not be called', 'blocked'],
+  ] as const)('keeps an answer of the old receiver, which %s, from stopping the new one', async (_, answer) => {
+    await start()
+    sender.behave = (request) => (request.url === URL_A ? 'hang' : 204)
+    await bench.emit(['billing'])
+    await go(0)
+    bench.snapshots.publish([webhook('https://b.example/hooks', { generation: 2 })])
+    sender.release(answer)
+    await bench.emit(['billing'])
+    await go(SECOND)
+    expect(sender.requests.map((request) => request.url)).toContain('https://b.example/hooks')
+    expect(bench.dispatcher.health('billing')?.delivering.reason).toBe('Delivered')
+  })
+
+  it('lets a circuit be probed anew, whatever the probe of before comes to', async () => {
+    await start()
+    sender.behave = (request) => (request.url === URL_A ? 500 : 204)
+    for (let index = 0; index < 10; index += 1) await bench.emit(['billing'])
+    await go(SECOND)
+    sender.behave = (request) => (request.url === URL_A ? 'hang' : 204)
+    await go(MINUTE)
+    expect(sender.hanging).toBe(1)
+    bench.snapshots.publish([webhook('https://b.example/hooks', { generation: 2 })])
+    sender.release(500)
+    await go(SECOND)
+    expect(bench.dispatcher.health('billing')?.delivering.reason).toBe('Delivered')
+  })
+
   it('of the concurrency holds at once', async () => {
     await start({ webhooks: [webhook(URL_A, { spec: { delivery: { maxConcurrency: 2 } } })] })
     sender.behave = () => 'hang'

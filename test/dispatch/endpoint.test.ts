@@ -122,6 +122,16 @@ describe('a 410', () => {
     })
   })
 
+  it('that was lifted leaves the endpoint unproven until something arrives', () => {
+    const lifted = configured(after(success(1), gone(5)), webhook(1, 'today'), false, 10)
+    expect(lifted.unproven).toBe(true)
+    expect(configured(lifted, webhook(2, 'today'), true, 20).unproven).toBe(true)
+    expect(observe(lifted, failure(30), random).unproven).toBe(true)
+    expect(observe(lifted, success(30), random)).not.toHaveProperty('unproven')
+    expect(unparked(parked(after(gone(5)), 10), 20).unproven).toBe(true)
+    expect(unparked(parked(after(success(5)), 10), 20)).not.toHaveProperty('unproven')
+  })
+
   it('to a request sent before the annotation changed stops nothing', () => {
     const resumed = configured(after(gone(5)), webhook(1, 'today'), false, 10)
     expect(configured(observe(resumed, gone(20), random), webhook(1, 'today'), false, 30).gone).toBeNull()

@@ -170,6 +170,15 @@ describe('an answer', () => {
     expect(reply?.responseBody).toBe('no route for [secret], [secret]')
   })
 
+  it('does not tell parts of a secret back: a token without its scheme, a segment of a secret URL', async () => {
+    const to = await receiver()
+    to.answer = { status: 401, body: 'token abcdef123456 has expired; no service has the hook XYZ TOKEN123' }
+    const url = to.url.replace('/hooks?tenant=1', '/services/T0001/XYZ%20TOKEN123')
+    const headers = [{ name: 'Authorization', value: 'Bearer abcdef123456' }]
+    const reply = await send(sender(), request(url, { urlIsSecret: true, headers }))
+    expect(reply?.responseBody).toBe('token [secret] has expired; no service has the hook [secret]')
+  })
+
   it('asks for no compression, and a compressed answer is not unpacked', async () => {
     const to = await receiver()
     const bomb = gzipSync(Buffer.alloc(32 * 1024 * 1024))
