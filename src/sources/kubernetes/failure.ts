@@ -10,11 +10,12 @@ export interface Failure {
   readonly kind: 'unavailable' | 'expired' | 'missing' | 'conflict' | 'forbidden' | 'refused'
   /** The server's words, or the network's. */
   readonly message: string
-  /** How long the server asks to be left alone. */
+  /** How long the server asks to be left alone, as far as we have the patience. */
   readonly retryAfterMs?: number
 }
 
 const MESSAGE_MAX = 300
+const RETRY_AFTER_MAX_MS = 300_000
 
 /** What an answer other than 2xx says; `body` is a Status object if the API server itself gave it. */
 export function failureOf(status: number, body: unknown, retryAfter: string | null = null): Failure {
@@ -49,5 +50,5 @@ function causes(status: Readonly<Record<string, unknown>>): unknown[] {
 function retryAfterOf(status: Readonly<Record<string, unknown>>, header: string | null): number | undefined {
   const told = isRecord(status['details']) ? status['details']['retryAfterSeconds'] : undefined
   const seconds = header !== null && /^\d{1,6}$/.test(header) ? Number(header) : told
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined
+  return typeof seconds === 'number' && seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) : undefined
 }

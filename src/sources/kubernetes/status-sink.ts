@@ -1,6 +1,4 @@
-import { backoffMs } from '../../base/backoff.ts'
-import { sleep, type Clock } from '../../base/clock.ts'
-import { KeyQueue } from '../../base/key-queue.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { canonicalHash } from '../../resources/canonical.ts'
@@ -12,6 +10,7 @@ import type { Api } from './api.ts'
 import type { Failure } from './failure.ts'
 import { resourcePath } from './source.ts'
 import type { TokenBucket } from './token-bucket.ts'
+import { WriteLoop, type Written } from './write-loop.ts'
 
 export interface StatusSinkOptions {
   readonly api: Api
@@ -31,11 +30,13 @@ export const FIELD_MANAGER = 'nepenthes-operator'
 
 /** Whoever judges touches each webhook every 15 minutes for the sake of its counters; a little less, to catch every such turn. */
 const COUNTERS_MS = 14 * 60_000
-const BACKOFF = { firstMs: 500, factor: 2, maxMs: 30_000 }
-const NOT_OURS_TO_WRITE_MS = 1_000
+/** Enough for a server that takes its time to be kept up with; what is allowed in a second limits it before. */
+const PARALLEL = 8
+const MAY_NOT_WRITE =
+  'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'
 
 /** What is known to be written on an object. */
-interface Written {
+interface OnObject {
   readonly uid: string
   readonly statement: string
   readonly counters: string
@@ -48,92 +49,65 @@ interface Written {
  */
 export class StatusSink {
   readonly #options: StatusSinkOptions
-  readonly #queue = new KeyQueue()
-  readonly #stopping = new AbortController()
-  readonly #written = new Map<ResourceKey, Written>()
-  #failures = 0
-  #running: Promise<void> = Promise.resolve()
+  readonly #loop: WriteLoop
+  readonly #onObject = new Map<ResourceKey, OnObject>()
+  /** It has been said that statuses may not be written. */
+  #refused = false
   #unsubscribe: () => void = () => undefined
 
   constructor(options: StatusSinkOptions) {
     this.#options = options
+    this.#loop = new WriteLoop({ ...options, parallel: PARALLEL, write: (key, signal) => this.#write(key, signal) })
   }
 
   /** An object as the server has it. */
   seen(key: ResourceKey, object: Readonly<Record<string, unknown>>): void {
     const { uid } = isRecord(object['metadata']) ? object['metadata'] : {}
-    if (typeof uid !== 'string' || this.#written.get(key)?.uid === uid) return
-    this.#written.set(key, this.#writtenOf(uid, isRecord(object['status']) ? object['status'] : {}))
+    if (typeof uid !== 'string' || this.#onObject.get(key)?.uid === uid) return
+    this.#onObject.set(key, this.#writtenOf(uid, isRecord(object['status']) ? object['status'] : {}))
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.#queue.add(keys))
-    this.#running = this.#run()
+    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.#loop.add(keys))
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe()
-    this.#stopping.abort()
-    await this.#running
+    await this.#loop.stop()
   }
 
-  async #run(): Promise<void> {
-    const { clock, mayWrite } = this.#options
-    const { signal } = this.#stopping
-    for (;;) {
-      await this.#queue.nonEmpty(signal)
-      while (!signal.aborted && !mayWrite()) await sleep(clock, NOT_OURS_TO_WRITE_MS, signal)
-      if (signal.aborted) return
-      await this.#writeAll(this.#queue.drain() as ResourceKey[])
-    }
-  }
-
-  /** In turn; after a failure that may pass, the rest waits along, for the next one would fail the same way. */
-  async #writeAll(keys: ResourceKey[]): Promise<void> {
-    const { clock, random } = this.#options
-    const { signal } = this.#stopping
-    for (const [index, key] of keys.entries()) {
-      const failure = await this.#write(key)
-      if (signal.aborted) return
-      if (!failure) continue
-      this.#queue.add(keys.slice(index))
-      this.#failures += 1
-      const delayMs = Math.max(backoffMs(BACKOFF, this.#failures, random), failure.retryAfterMs ?? 0)
-      return sleep(clock, delayMs, signal)
-    }
-  }
-
-  /** Why it could not be written and is to be tried again. */
-  async #write(key: ResourceKey): Promise<Failure | undefined> {
+  async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {
     const { listing, writes } = this.#options
-    if (!this.#due(key, listing.get(key))) return undefined
-    await writes.take(this.#stopping.signal)
+    if (!this.#due(key, listing.get(key))) return 'nothing to write'
+    await writes.take(signal)
     // Waiting may have taken long: what is true now is written.
     const resource = listing.get(key)
     const uid = resource?.metadata.uid
-    if (!resource || uid === undefined || this.#stopping.signal.aborted) return undefined
-    const failure = await this.#apply(resource, uid)
-    if (!failure) {
-      this.#failures = 0
-      this.#written.set(key, this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>))
-      return undefined
-    }
-    return this.#judge(key, failure)
+    if (!resource || uid === undefined || signal.aborted) return 'nothing to write'
+    const failure = await this.#apply(resource, uid, signal)
+    if (failure) return this.#judge(key, failure)
+    this.#refused = false
+    this.#onObject.set(key, this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>))
+    return 'written'
   }
 
   #due(key: ResourceKey, resource: ResourceWithStatus | undefined): boolean {
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined) {
-      this.#written.delete(key)
+      this.#onObject.delete(key)
       return false
     }
-    const before = this.#written.get(key)
+    const before = this.#onObject.get(key)
     const now = this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>)
     if (before?.uid !== uid || before.statement !== now.statement) return true
     return before.counters !== now.counters && now.at - before.at >= COUNTERS_MS
   }
 
-  async #apply({ apiVersion, kind, metadata, status }: ResourceWithStatus, uid: string): Promise<Failure | undefined> {
+  async #apply(
+    { apiVersion, kind, metadata, status }: ResourceWithStatus,
+    uid: string,
+    signal: AbortSignal,
+  ): Promise<Failure | undefined> {
     const { api, namespace } = this.#options
     const answer = await api.call({
       method: 'PATCH',
@@ -142,37 +116,34 @@ export class StatusSink {
       contentType: 'application/apply-patch+yaml',
       // With the uid, a status never lands on another object of the same name.
       body: { apiVersion, kind, metadata: { name: metadata.name, namespace, uid }, status },
-      signal: this.#stopping.signal,
+      signal,
     })
     return answer.ok ? undefined : answer.error
   }
 
-  #judge(key: ResourceKey, failure: Failure): Failure | undefined {
+  #judge(key: ResourceKey, failure: Failure): Written {
     const { log } = this.#options
+    const fields = { resource: key, reason: failure.message }
     switch (failure.kind) {
       case 'missing':
       case 'conflict':
         // Deleted, or made anew meanwhile: the watch tells, and then its status is judged again.
-        this.#written.delete(key)
-        return undefined
+        this.#onObject.delete(key)
+        return 'nothing to write'
       case 'refused':
       case 'expired':
-        log.error({ resource: key, reason: failure.message }, 'the API server refuses the status')
-        return undefined
+        log.error(fields, 'the API server refuses the status')
+        return 'nothing to write'
       case 'forbidden':
-        if (this.#failures === 0) {
-          log.error(
-            { resource: key, reason: failure.message },
-            'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md',
-          )
-        }
+        if (!this.#refused) log.error(fields, MAY_NOT_WRITE)
+        this.#refused = true
         return failure
       case 'unavailable':
         return failure
     }
   }
 
-  #writtenOf(uid: string, status: Readonly<Record<string, unknown>>): Written {
+  #writtenOf(uid: string, status: Readonly<Record<string, unknown>>): OnObject {
     const { delivery = null, ...statement } = status
     return {
       uid,

@@ -54,8 +54,6 @@ export interface StepContext {
 }
 
 const BACKOFF = { firstMs: 800, factor: 2, maxMs: 30_000 }
-/** A server may ask for more patience than we have. */
-const RETRY_AFTER_MAX_MS = 300_000
 /** A watch that held this long was a good one. */
 const HEALTHY_MS = 30_000
 /** The time after which a list checks what watching has led to, plus up to as much again. */
@@ -120,6 +118,5 @@ function moved(state: Listing | Watching, reached: string | undefined, failures:
 }
 
 function wait(next: Listing | Watching, retryAfterMs: number | undefined, { random }: StepContext): Waiting {
-  const asked = Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS)
-  return { kind: 'waiting', delayMs: Math.max(asked, backoffMs(BACKOFF, next.failures, random)), next }
+  return { kind: 'waiting', delayMs: Math.max(retryAfterMs ?? 0, backoffMs(BACKOFF, next.failures, random)), next }
 }

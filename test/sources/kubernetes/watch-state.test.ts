@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Failure } from '../../../src/sources/kubernetes/failure.ts'
+import { failureOf, type Failure } from '../../../src/sources/kubernetes/failure.ts'
 import { START, step, type Outcome, type WatchState } from '../../../src/sources/kubernetes/watch-state.ts'
 
 const context = { now: 0, random: { fraction: () => 0.5 } }
@@ -65,7 +65,8 @@ describe('following a resource', () => {
 
   it('waits at least as long as the server asks, within reason', () => {
     expect(delayOf(after(listed, failed('unavailable', { retryAfterMs: 7_000 })))).toBe(7_000)
-    expect(delayOf(after(listed, failed('unavailable', { retryAfterMs: 9_999_999 })))).toBe(300_000)
+    expect(failureOf(503, undefined, '7')).toMatchObject({ kind: 'unavailable', retryAfterMs: 7_000 })
+    expect(failureOf(429, { details: { retryAfterSeconds: 99_999 } })).toMatchObject({ retryAfterMs: 300_000 })
   })
 
   it('forgets its failures once a watch has held for a while', () => {

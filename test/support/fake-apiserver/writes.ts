@@ -74,7 +74,7 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
       ({ reason, message }) => reason === 'FieldValueTypeInvalid' || NOT_BASE64.test(message),
     )
     if (mistyped && !write.type.custom) throw cannotBeHandled(write.type, mistyped.message)
-    const all = [...problems, ...semanticProblems(write.type, object, cel)]
+    const all = [...problems, ...semanticProblems(write.type, object, { before, cel })]
     if (problems.some(isBlocking)) all.push(UNCHECKED)
     else all.push(...cel.check(write.type.schema, object, before))
     if (all.length > 0) throw invalid(write.type, object.metadata.name, all)
