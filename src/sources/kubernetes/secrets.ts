@@ -68,7 +68,6 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   })
 
   function get(name: string, key: string): SecretLookup {
-    references.ask(name, key)
     const lookup = known(name, key)
     if (lookup === NOT_READ_YET && watch.synced) void settle([name]).then(() => notify(new Set([name])))
     return lookup
@@ -142,6 +141,7 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
 
   return {
     get,
+    inForce: (resource, reads) => references.set(`in force ${resource}`, reads),
     look(wanted) {
       const names = wanted.map(({ name }) => name).filter(unknown)
       if (!watch.synced || names.length === 0) return undefined

@@ -58,7 +58,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   function changed(keys: readonly ResourceKey[]): void {
     const referred = keys.flatMap((key) => {
       const found = referencesIn(get(key)?.rawSpec)
-      references.set(key, found)
+      references.set(`document ${key}`, found)
       return found
     })
     const looking = look(referred)
@@ -83,6 +83,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
     problems: () =>
       [...watches].flatMap(([kind, { trouble }]) => (trouble ? [troubleWith(kind, namespace, trouble)] : [])),
     notices: () => all().flatMap(({ objects }) => [...objects.values()].flatMap((document) => document.notices)),
+    place: 'the cluster',
     silent: () => !synced(),
     async start(onChange) {
       notify = onChange

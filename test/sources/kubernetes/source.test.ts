@@ -135,6 +135,18 @@ describe('Secrets', () => {
     )
   })
 
+  it('that only a spec in force still reads are kept, from the start on, until it no longer does', async () => {
+    put(secret('one', { secret: LONG, other: LONG }), webhook('a', signed('one', 'other')))
+    secrets.inForce?.('Webhook/a', [{ name: 'one', key: 'secret' }])
+    await start()
+    expect(said('one')).toBe(LONG)
+    put(secret('one', { secret: 'another', other: LONG }))
+    await bench.until(() => expect(said('one')).toBe('another'))
+    secrets.inForce?.('Webhook/a', [])
+    put(secret('one', { secret: 'a third', other: 'changed' }))
+    await bench.until(() => expect([said('one', 'other'), said('one')]).toEqual(['changed', 'unreadable']))
+  })
+
   it('change when rotated, labelled, unlabelled, deleted and made', async () => {
     put(secret('one', { secret: LONG }), webhook('a', signed('one')))
     await start()
