@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ResourceKey } from '../../../src/resources/resource.ts'
 import { EnvironmentLease } from '../../../src/sources/kubernetes/lease.ts'
 import { StatusSink } from '../../../src/sources/kubernetes/status-sink.ts'
@@ -162,6 +162,39 @@ describe('writing statuses', () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'two')
     await written('b', 'two')
+  })
+
+  it('a thousand turns at once all arrive, and never more of them than the budget allows', async () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `w${index}`)
+    for (const name of names) bench.server.objects.put(webhook(name, {}))
+    for (const name of names) say(name, 'one')
+    const counts = [0]
+    await bench.until(() => {
+      counts.push(patches())
+      expect(patches()).toBe(1000)
+    })
+    // With each look a second has gone by, before which what was allowed may have been on its way.
+    for (const [seconds, count] of counts.entries()) expect(count).toBeLessThanOrEqual(200 + 20 * seconds)
+    expect(counts.length).toBeGreaterThan(40)
+    await bench.until(() => {
+      for (const name of names) expect(stored(name)).toMatchObject({ observedGeneration: 1 })
+    })
+  })
+
+  it('one that hangs holds up none of the others, and is not overtaken by a later one of its own', async () => {
+    bench.server.faults.inject({ name: 'a', subresource: 'status' }, { kind: 'hang' }, 1)
+    say('a', 'one')
+    await vi.waitFor(() => expect(patches()).toBe(1))
+    for (const name of ['b', 'c', 'd']) {
+      bench.server.objects.put(webhook(name, {}))
+      say(name, 'one')
+    }
+    say('a', 'two')
+    const others = () => ['b', 'c', 'd'].every((name) => JSON.stringify(stored(name)).includes('"one"'))
+    await vi.waitFor(() => expect(others()).toBe(true))
+    expect(patches()).toBe(4)
+    await written('a', 'two')
+    expect(patches()).toBe(5)
   })
 
   it('waits while another operator may have taken over', async () => {
