@@ -30,6 +30,8 @@ export interface Cluster {
   readonly source: Source
   readonly secrets: SecretSource
   readonly lease: EnvironmentLease
+  /** How many changes the watches were found to have missed, all together; must stay 0. */
+  readonly drift: number
   /** Writes from now on what the listing says onto the objects, and tells of its turns in events. */
   report(listing: StatusListing): void
   /** Stops writing, gives the lease back and closes every connection. */
@@ -58,6 +60,9 @@ export function createCluster(options: ClusterOptions): Cluster {
     source,
     secrets,
     lease,
+    get drift() {
+      return source.drift + secrets.drift
+    },
     report(listing) {
       const reporting = { ...shared, listing, writes, mayWrite: () => lease.certain }
       sinks = [new StatusSink(reporting), new EventSink(reporting)]

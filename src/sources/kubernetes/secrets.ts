@@ -20,6 +20,8 @@ export interface KubernetesSecretsOptions {
 }
 
 export interface KubernetesSecrets extends SecretSource {
+  /** How many changes of Secrets the watch was found to have missed. */
+  readonly drift: number
   /** Looks up what these references need and is not known; undefined if nothing is. Gives up waiting after a second. */
   look(references: readonly Reference[]): Promise<void> | undefined
 }
@@ -140,6 +142,9 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   }
 
   return {
+    get drift() {
+      return watch.drift
+    },
     get,
     inForce: (resource, reads) => references.set(`in force ${resource}`, reads),
     look(wanted) {

@@ -27,6 +27,11 @@ export interface KubernetesSourceOptions {
   readonly log: Log
 }
 
+export interface KubernetesSource extends Source {
+  /** How many changes of objects the watches were found to have missed. */
+  readonly drift: number
+}
+
 /** Where the resources of a kind are. */
 export function resourcePath(kind: Kind, namespace: string): string {
   return `/apis/${API_VERSION}/namespaces/${namespace}/${KINDS[kind].plural}`
@@ -36,7 +41,7 @@ export function resourcePath(kind: Kind, namespace: string): string {
  * The custom resources of one namespace. Nothing is known, and so nothing deleted, before there has been a complete list of every kind;
  * what was known once stays while the server is away, a permission is withdrawn or a definition is missing.
  */
-export function createKubernetesSource(options: KubernetesSourceOptions): Source {
+export function createKubernetesSource(options: KubernetesSourceOptions): KubernetesSource {
   const { namespace, references, look, onObject } = options
   let notify: (keys: ReadonlySet<ResourceKey>) => void = () => undefined
   const watches = new Map(KIND_NAMES.map((kind) => [kind, watchKind(kind)]))
@@ -76,6 +81,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   return {
     get synced() {
       return synced()
+    },
+    get drift() {
+      return all().reduce((sum, watch) => sum + watch.drift, 0)
     },
     get,
     keys: () =>
