@@ -99,10 +99,8 @@ describe('a namespace of a cluster', () => {
     const uid = server.objects.get('webhooks', 'hook')?.metadata.uid
     await settled(() => {
       const events = server.objects.list('events', 'default').filter((event) => about(event).uid === uid)
-      expect(events.map(({ type, reason }) => `${String(type)} ${String(reason)}`)).toEqual([
-        'Normal Programmed',
-        'Normal Delivered',
-      ])
+      const words = events.map(({ type, reason }) => `${String(type)} ${String(reason)}`)
+      expect(words.sort()).toEqual(['Normal Delivered', 'Normal Programmed'])
     })
   })
 

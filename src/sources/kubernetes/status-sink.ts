@@ -1,13 +1,15 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import type { Result } from '../../base/result.ts'
 import { canonicalHash } from '../../resources/canonical.ts'
 import { isRecord } from '../../resources/finding.ts'
 import type { Kind, ResourceKey } from '../../resources/resource.ts'
 import type { StatusListing } from '../../status/listing.ts'
-import type { ResourceWithStatus } from '../../status/status.ts'
+import { CONDITION_TYPES, type ResourceWithStatus } from '../../status/status.ts'
 import type { Api } from './api.ts'
 import type { Failure } from './failure.ts'
+import { isOlder, versionOf } from './list-page.ts'
 import { resourcePath } from './source.ts'
 import type { TokenBucket } from './token-bucket.ts'
 import { WriteLoop, type Written } from './write-loop.ts'
@@ -30,6 +32,8 @@ export const FIELD_MANAGER = 'nepenthes-operator'
 
 /** Whoever judges touches each webhook every 15 minutes for the sake of its counters; a little less, to catch every such turn. */
 const COUNTERS_MS = 14 * 60_000
+/** Somebody who keeps changing what we say does not get all the writes there are. */
+const MEND_MS = 60_000
 /** Enough for a server that takes its time to be kept up with; what is allowed in a second limits it before. */
 const PARALLEL = 8
 const MAY_NOT_WRITE =
@@ -38,14 +42,19 @@ const MAY_NOT_WRITE =
 /** What is known to be written on an object. */
 interface OnObject {
   readonly uid: string
+  /** The object's, when that was so. */
+  readonly version: string
   readonly statement: string
   readonly counters: string
   readonly at: number
+  /** When somebody else's change was last undone. */
+  readonly mendedAt: number
 }
 
 /**
  * Writes the status of each resource onto its object: when what it says has changed at once, counters every 15 minutes. What it writes
- * is never read back as anything but "this is written already", so that a restart does not write everything once more.
+ * is never read back as anything but "this is written already", so that a restart does not write everything once more, and what
+ * somebody else has changed of it is put right.
  */
 export class StatusSink {
   readonly #options: StatusSinkOptions
@@ -63,8 +72,16 @@ export class StatusSink {
   /** An object as the server has it. */
   seen(key: ResourceKey, object: Readonly<Record<string, unknown>>): void {
     const { uid } = isRecord(object['metadata']) ? object['metadata'] : {}
-    if (typeof uid !== 'string' || this.#onObject.get(key)?.uid === uid) return
-    this.#onObject.set(key, this.#writtenOf(uid, isRecord(object['status']) ? object['status'] : {}))
+    const version = versionOf(object) ?? ''
+    const known = this.#onObject.get(key)
+    if (typeof uid !== 'string' || (known?.uid === uid && isNoNews(version, known.version))) return
+    const found = this.#writtenOf({ uid, version }, isRecord(object['status']) ? object['status'] : {})
+    if (known?.uid !== uid) return void this.#onObject.set(key, found)
+    if (found.statement === known.statement) return
+    // Ours, of which the answer is still on its way; or somebody else's.
+    const mends = found.at - known.mendedAt >= MEND_MS
+    this.#onObject.set(key, { ...found, mendedAt: mends ? found.at : known.mendedAt })
+    if (mends) this.#loop.add([key])
   }
 
   start(): void {
@@ -84,10 +101,12 @@ export class StatusSink {
     const resource = listing.get(key)
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined || signal.aborted) return 'nothing to write'
-    const failure = await this.#apply(resource, uid, signal)
-    if (failure) return this.#judge(key, failure)
+    const applied = await this.#apply(resource, uid, signal)
+    if (!applied.ok) return this.#judge(key, applied.error)
     this.#refused = false
-    this.#onObject.set(key, this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>))
+    const { mendedAt } = this.#onObject.get(key) ?? { mendedAt: -Infinity }
+    const written = this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource))
+    this.#onObject.set(key, { ...written, mendedAt })
     return 'written'
   }
 
@@ -98,18 +117,18 @@ export class StatusSink {
       return false
     }
     const before = this.#onObject.get(key)
-    const now = this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>)
+    const now = this.#writtenOf({ uid, version: '' }, fieldsOf(resource))
     if (before?.uid !== uid || before.statement !== now.statement) return true
     return before.counters !== now.counters && now.at - before.at >= COUNTERS_MS
   }
 
-  async #apply(
+  #apply(
     { apiVersion, kind, metadata, status }: ResourceWithStatus,
     uid: string,
     signal: AbortSignal,
-  ): Promise<Failure | undefined> {
+  ): Promise<Result<unknown, Failure>> {
     const { api, namespace } = this.#options
-    const answer = await api.call({
+    return api.call({
       method: 'PATCH',
       path: `${resourcePath(kind as Kind, namespace)}/${metadata.name}/status`,
       query: { fieldManager: FIELD_MANAGER, force: 'true' },
@@ -118,7 +137,6 @@ export class StatusSink {
       body: { apiVersion, kind, metadata: { name: metadata.name, namespace, uid }, status },
       signal,
     })
-    return answer.ok ? undefined : answer.error
   }
 
   #judge(key: ResourceKey, failure: Failure): Written {
@@ -143,13 +161,29 @@ export class StatusSink {
     }
   }
 
-  #writtenOf(uid: string, status: Readonly<Record<string, unknown>>): OnObject {
-    const { delivery = null, ...statement } = status
+  #writtenOf(object: Pick<OnObject, 'uid' | 'version'>, status: Readonly<Record<string, unknown>>): OnObject {
+    const { delivery = null, conditions, ...rest } = status
     return {
-      uid,
-      statement: canonicalHash(statement),
+      ...object,
+      statement: canonicalHash([rest, ourConditions(conditions)]),
       counters: canonicalHash(delivery),
       at: this.#options.clock.elapsed(),
+      mendedAt: -Infinity,
     }
   }
+}
+
+/** What is older than, or the same as, what is known already; with versions that cannot be compared, nothing is. */
+function isNoNews(version: string, known: string): boolean {
+  return version === known || isOlder(version, known)
+}
+
+function fieldsOf({ status }: ResourceWithStatus): Readonly<Record<string, unknown>> {
+  return status as unknown as Readonly<Record<string, unknown>>
+}
+
+/** Others may have conditions of their own on the object, and the server its own order. */
+function ourConditions(conditions: unknown): unknown[] {
+  const all = Array.isArray(conditions) ? conditions.filter(isRecord) : []
+  return CONDITION_TYPES.flatMap((type) => all.filter((condition) => condition['type'] === type))
 }

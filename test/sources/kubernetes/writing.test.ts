@@ -141,6 +141,44 @@ describe('writing statuses', () => {
     expect(JSON.stringify(stored('a'))).toContain('example.com/Seen')
   })
 
+  it('what somebody else has changed of it is put right; whoever keeps at it gets one write a minute', async () => {
+    say('a', 'one')
+    await written('a', 'one')
+    const meddle = (message: string) => {
+      const conditions = [{ ...holds('Ready', 1, message), lastTransitionTime: '2026-05-01T00:00:00Z' }]
+      const status = { observedGeneration: 1, conditions }
+      const object = bench.server.objects.putStatus({ ...webhook('a', {}), status }, 'somebody')
+      sink.seen('Webhook/a', object)
+    }
+    bench.clock.advance(60_000)
+    meddle('not true')
+    await written('a', 'one')
+    expect(patches()).toBe(2)
+    meddle('not true')
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'one')
+    await written('b', 'one')
+    expect([patches(), JSON.stringify(stored('a'))]).toEqual([3, expect.stringContaining('not true')])
+    bench.clock.advance(60_000)
+    meddle('not true either')
+    await written('a', 'one')
+  })
+
+  it('its own writes coming back are no reason to write, whatever order they come in', async () => {
+    const seen = () => bench.server.objects.get('webhooks', 'a') as unknown as Record<string, unknown>
+    say('a', 'one')
+    await written('a', 'one')
+    const first = seen()
+    say('a', 'two')
+    await written('a', 'two')
+    bench.clock.advance(60_000)
+    for (const object of [first, seen(), first]) sink.seen('Webhook/a', object)
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'one')
+    await written('b', 'one')
+    expect(patches()).toBe(3)
+  })
+
   it.each([
     ['503', { kind: 'status', code: 503 }],
     ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }],
