@@ -24,6 +24,8 @@ export function failureOf(status: number, body: unknown, retryAfter: string | nu
   if (status === 410 || told['reason'] === 'Expired' || told['reason'] === 'Gone') return { kind: 'expired', message }
   if (status === 404) return { kind: 'missing', message }
   if (status === 409) return { kind: 'conflict', message }
+  // No permission is lacking, though the status is the same.
+  if (causes(told).includes('NamespaceTerminating')) return { kind: 'refused', message }
   if (status === 401 || status === 403) return { kind: 'forbidden', message }
   // After the server's store was restored from a backup, what was seen is in its future.
   if (causes(told).includes('ResourceVersionTooLarge')) return { kind: 'expired', message }

@@ -80,6 +80,12 @@ describe('following a resource', () => {
     },
   )
 
+  it('tells a lack of permission from a namespace that is on its way out', () => {
+    const causes = [{ reason: 'NamespaceTerminating', message: '', field: 'metadata.namespace' }]
+    expect(failureOf(403, { message: 'no', details: { causes } })).toEqual({ kind: 'refused', message: 'no' })
+    expect(failureOf(403, { message: 'no' })).toEqual({ kind: 'forbidden', message: 'no' })
+  })
+
   it('waits at least as long as the server asks, within reason', () => {
     expect(delayOf(after(listed, failed('unavailable', { retryAfterMs: 7_000 })))).toBe(7_000)
     expect(failureOf(503, undefined, '7')).toMatchObject({ kind: 'unavailable', retryAfterMs: 7_000 })

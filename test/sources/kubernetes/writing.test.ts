@@ -297,6 +297,44 @@ describe('the lease of an environment', () => {
     await first.release()
   })
 
+  it.each([3_600_000, -3_600_000])('is neither lost nor taken by a wall clock that steps by %i ms', async (ms) => {
+    const [first, second] = [create('first'), create('second')]
+    await first.acquire()
+    const renewals = () => bench.server.requests.count('update', 'leases')
+    let taken = false
+    const waiting = second.acquire().then((held) => (taken = held))
+    bench.clock.step(ms)
+    await bench.until(() => expect(renewals()).toBeGreaterThan(10))
+    expect([taken, first.certain, spec()]).toEqual([false, true, expect.objectContaining({ leaseTransitions: 0 })])
+    await second.release()
+    await waiting
+    await first.release()
+  })
+
+  it('is not relied on after a standstill, until it has been renewed', async () => {
+    const first = create('first')
+    await first.acquire()
+    bench.clock.advance(20_000)
+    expect(first.certain).toBe(false)
+    await bench.until(() => expect(first.certain).toBe(true))
+    await first.release()
+  })
+
+  it.each([
+    ['409 again and again', { kind: 'status', code: 409 }],
+    ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }],
+    ['403', { kind: 'status', code: 403 }],
+    ['an answer lost on the way', { kind: 'lost' }],
+  ] as const)('is kept through %s', async (_name, fault) => {
+    const first = create('first')
+    await first.acquire()
+    bench.server.faults.inject({ verb: 'update', resource: 'leases' }, fault, 3)
+    await bench.until(() => expect(bench.server.requests.count('update', 'leases')).toBeGreaterThan(4))
+    await bench.until(() => expect(first.certain).toBe(true))
+    expect(spec()).toMatchObject({ holderIdentity: 'first', leaseTransitions: 0 })
+    await first.release()
+  })
+
   it('whoever waits for it can stop', async () => {
     const [first, second] = [create('first'), create('second')]
     await first.acquire()

@@ -89,6 +89,13 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
         type,
         name,
         `unable to create new content in namespace ${namespace} because it is being terminated`,
+        [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
       )
   }
 
