@@ -116,24 +116,29 @@ export class EventSink {
     told.standing = new Map([...told.standing, ...standingOf({ conditions: [turn.condition] })])
   }
 
-  async #record({ told, resource, turn }: Next, signal: AbortSignal): Promise<Failure | undefined> {
+  /** What an object may tell of it is used up by what was told, not by trying to. */
+  async #record(next: Next, signal: AbortSignal): Promise<Failure | undefined> {
+    if (next.told.allowance.left < 1) return undefined
+    const failure = await this.#countOrCreate(next, signal)
+    if (!failure) next.told.allowance.tryTake()
+    return failure
+  }
+
+  async #countOrCreate({ told, resource, turn }: Next, signal: AbortSignal): Promise<Failure | undefined> {
     this.#forgetOld(told)
     const said = [turn.type, turn.condition.reason, noteOf(turn)].join('\n')
+    const at = this.#options.clock.elapsed()
     const earlier = told.recent.get(said)
-    if (!told.allowance.tryTake()) return undefined
-    const now = this.#options.clock.elapsed()
-    if (earlier) {
-      const failure = await this.#count(earlier, signal)
-      if (failure?.kind !== 'missing') {
-        if (!failure) told.recent.set(said, { ...earlier, count: earlier.count + 1, at: now })
-        return failure
-      }
+    const uncounted = earlier && (await this.#count(earlier, signal))
+    if (earlier && uncounted?.kind !== 'missing') {
+      if (!uncounted) told.recent.set(said, { ...earlier, count: earlier.count + 1, at })
+      return uncounted
     }
     const name = nameOf(resource, turn, said)
     const failure = await this.#create(name, { resource, turn }, signal)
     // There already: the answer to an earlier try was lost.
     if (failure && failure.kind !== 'conflict') return failure
-    told.recent.set(said, { name, count: 1, at: now })
+    told.recent.set(said, { name, count: 1, at })
     return undefined
   }
 

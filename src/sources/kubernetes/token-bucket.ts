@@ -16,6 +16,12 @@ export class TokenBucket {
     this.#countedAt = clock.elapsed()
   }
 
+  /** How many could be taken now. */
+  get left(): number {
+    this.#fill()
+    return Math.floor(this.#tokens)
+  }
+
   /** Takes one if there is one, and that leaves as many as are to be left. */
   tryTake(left = 0): boolean {
     this.#fill()

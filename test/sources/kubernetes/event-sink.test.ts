@@ -164,6 +164,17 @@ describe('events', () => {
     expect(about('a')).toHaveLength(25)
   })
 
+  it('are told after however long an outage', async () => {
+    const restore = bench.server.faults.inject({ resource: 'events' }, { kind: 'status', code: 503 })
+    say('a', MISSING)
+    while (writesOf('create') < 50) {
+      bench.clock.advance(10_000)
+      await new Promise(setImmediate)
+    }
+    restore()
+    await told(['Warning SecretNotFound: Secret x does not exist.'])
+  })
+
   it.each([
     ['503', { kind: 'status', code: 503, retryAfterSeconds: 1 }],
     ['a reset', { kind: 'reset' }],
