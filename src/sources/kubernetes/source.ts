@@ -133,7 +133,7 @@ function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: 
         ...place,
         code: 'NotPermitted',
         message: `may not be read: ${message}`,
-        hint: `Grant get, list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role. What was in force stays meanwhile.`,
+        hint: `Grant list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role. What was in force stays meanwhile.`,
       }
     case 'unavailable':
     case 'expired':

@@ -103,7 +103,7 @@ describe('what is missing', () => {
     [
       'resources',
       (rule: AccessRule) => !rule.resources.includes('webhooks'),
-      'Grant get, list and watch on webhooks.nepenthes.dev',
+      'Grant list and watch on webhooks.nepenthes.dev',
     ],
     [
       'statuses',

@@ -98,7 +98,7 @@ describe('the resources of a namespace', () => {
     await start()
     const [problem] = source.problems()
     expect(problem).toMatchObject({ code: 'NotPermitted' })
-    expect(problem?.hint).toContain('Grant get, list and watch on')
+    expect(problem?.hint).toContain('Grant list and watch on')
     expect(source.silent('default/a')).toBe(true)
     bench.server.setUsers([{ ...USER, rules: shippedRules() }])
     await bench.until(() => expect(source.get('Webhook/a')).toBeDefined())
