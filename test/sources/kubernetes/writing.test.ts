@@ -191,6 +191,17 @@ describe('writing statuses', () => {
     await written('a', 'one')
   })
 
+  it('what a server with older definitions refuses is given up until it turns again; the others are written', async () => {
+    bench.server.faults.inject({ name: 'a', subresource: 'status' }, { kind: 'status', code: 422 }, 1)
+    bench.server.objects.put(webhook('b', {}))
+    say('a', 'one')
+    say('b', 'one')
+    await written('b', 'one')
+    expect(patches()).toBe(2)
+    say('a', 'two')
+    await written('a', 'two')
+  })
+
   it('goes on with the others when an object is gone, or is another one by now', async () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'one')
