@@ -38,6 +38,8 @@ interface Told {
   readonly uid: string
   /** What people know: what its status said when it was first seen, and whatever was told since. */
   standing: Standing
+  /** Something has been said of this very object. */
+  judged: boolean
   readonly allowance: TokenBucket
   /** Events of late, by what they say. */
   readonly recent: Map<string, Series>
@@ -71,7 +73,7 @@ export class EventSink {
     const { uid } = isRecord(object['metadata']) ? object['metadata'] : {}
     if (typeof uid !== 'string' || this.#told.get(key)?.uid === uid) return
     const allowance = new TokenBucket(this.#options.clock, PER_OBJECT)
-    this.#told.set(key, { uid, standing: standingOf(object['status']), allowance, recent: new Map() })
+    this.#told.set(key, { uid, standing: standingOf(object['status']), judged: false, allowance, recent: new Map() })
   }
 
   start(): void {
@@ -102,10 +104,11 @@ export class EventSink {
   /** The first turn that is not told yet. What may not be told of it any more passes silently. */
   #next(key: ResourceKey): Next | undefined {
     const resource = this.#options.listing.get(key)
-    if (!resource) this.#told.delete(key)
     const told = this.#told.get(key)
-    // Of another object of that name, nothing is judged yet.
+    // Gone; unless another object of that name is known already, which nothing is said of yet.
+    if (!resource && told?.judged) this.#told.delete(key)
     if (!resource || !told || told.uid !== resource.metadata.uid) return undefined
+    told.judged = true
     const [turn] = turnsSince(told.standing, resource.status.conditions)
     if (turn) return { told, resource, turn }
     told.standing = standingOf(resource.status)

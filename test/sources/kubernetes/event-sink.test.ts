@@ -213,7 +213,9 @@ describe('events', () => {
     await bench.until(() => expect(events()).toHaveLength(1))
     bench.server.objects.delete('webhooks', 'a')
     make('a')
-    // Nothing is judged of the new one yet: what is known is of the old.
+    // Nothing is judged of the new one yet: what is known is of the old; then only that the old is gone.
+    notify(new Set<ResourceKey>(['Webhook/a']))
+    shown.delete('Webhook/a')
     notify(new Set<ResourceKey>(['Webhook/a']))
     say('a', PROGRAMMED)
     await bench.until(() => expect(events()).toHaveLength(2))
