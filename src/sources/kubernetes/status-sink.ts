@@ -104,10 +104,16 @@ export class StatusSink {
     const applied = await this.#apply(resource, uid, signal)
     if (!applied.ok) return this.#judge(key, applied.error)
     this.#refused = false
-    const { mendedAt } = this.#onObject.get(key) ?? { mendedAt: -Infinity }
-    const written = this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource))
-    this.#onObject.set(key, { ...written, mendedAt })
+    this.#keep(key, this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource)))
     return 'written'
+  }
+
+  #keep(key: ResourceKey, written: OnObject): void {
+    const known = this.#onObject.get(key)
+    const isOvertaken = known?.uid === written.uid && isOlder(written.version, known.version)
+    // Changed since by somebody else, which the watch was faster to tell than the server to answer.
+    if (isOvertaken) this.#loop.add([key])
+    else this.#onObject.set(key, { ...written, mendedAt: known?.mendedAt ?? -Infinity })
   }
 
   #due(key: ResourceKey, resource: ResourceWithStatus | undefined): boolean {
