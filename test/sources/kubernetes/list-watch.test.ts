@@ -216,7 +216,7 @@ describe('whatever goes wrong, the objects come to be as they are in the cluster
 
   it('a server that forgets nearly everything at once', async () => {
     await watch.start()
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       await watching()
       put(`w${round}`, 'one')
       bench.server.compact()
