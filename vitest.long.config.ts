@@ -12,6 +12,7 @@ export default defineConfig({
       'test/storage/kept-reads.test.ts',
       'test/dispatch/simulation.test.ts',
       'test/sources/directory-life.test.ts',
+      'test/sources/kubernetes/list-watch-property.test.ts',
       'test/reconcile/names.test.ts',
       'test/routing/route-table.test.ts',
       'test/api/deletions.test.ts',

@@ -18,6 +18,7 @@ const BENCHES = {
   pending: ['pending.ts'],
   matching: ['matching.ts'],
   configuration: ['configuration.ts'],
+  cluster: ['cluster.ts'],
   'api-reads': ['api-reads.ts'],
   'api-lists': ['api-lists.ts'],
   'api-preflight': ['api-preflight.ts'],

@@ -12,13 +12,17 @@ for (const option of runFlags()) command.addOption(option)
 command.parse(process.argv.slice(2), { from: 'user' })
 
 let webhooksLive = 0
+/** The configuration in force, and since when. */
+let inForce = { version: 0, at: 0 }
 let onLive: () => void = () => undefined
 const app = await startApp(readRunConfig(command), {
   writeLog: (line) => {
-    const { level, msg, webhooks } = JSON.parse(line) as { level: string; msg: string; webhooks?: number }
+    const entry = JSON.parse(line) as { level: string; msg: string; webhooks?: number; version?: number }
+    const { level, msg, webhooks = 0, version = 0 } = entry
     if (level === 'error') process.stderr.write(line)
     if (msg !== 'configuration in force') return
-    webhooksLive = webhooks ?? 0
+    webhooksLive = webhooks
+    inForce = { version, at: sharedNow() }
     onLive()
   },
 })
@@ -40,6 +44,17 @@ answer({
   /** Resolves once so many webhooks are live. */
   live: async (count: number) => {
     while (webhooksLive < count) await new Promise<void>((resolve) => (onLive = resolve))
+  },
+  /** What is in force, once it is at least that version. */
+  inForce: async (version = 0) => {
+    while (inForce.version < version) await new Promise<void>((resolve) => (onLive = resolve))
+    return inForce
+  },
+  /** Bytes of the live heap. */
+  memory: () => {
+    globalThis.gc?.()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
   },
   cpu: cpuOfProcess,
   /** Everything since the last time. */

@@ -256,6 +256,7 @@ function createCore(
     pending: () => dispatcher.pending,
     circuitsOpen: () => dispatcher.circuitsOpen,
     configVersion: () => publisher.current.version,
+    ...(cluster ? { watchDrift: () => cluster.drift } : {}),
   })
   cluster?.report(controller)
   return { publisher, dispatcher, controller, metrics }

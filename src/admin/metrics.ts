@@ -45,6 +45,8 @@ export interface MetricSources {
   readonly circuitsOpen: () => number
   /** Version of the snapshot in force. */
   readonly configVersion: () => number
+  /** In a cluster: changes that a watch was found to have missed. */
+  readonly watchDrift?: () => number
 }
 
 /** What the program counts. Durations in milliseconds, as everywhere inside; Prometheus gets seconds. */
@@ -152,12 +154,26 @@ function addGauges(registry: Registry, sources: MetricSources): void {
   gauge('nepenthes_deliveries_pending', 'Deliveries not ended yet, those held included.', sources.pending)
   gauge('nepenthes_circuits_open', 'Webhooks whose circuit is open.', sources.circuitsOpen)
   gauge('nepenthes_config_version', 'Version of the configuration in force; 0 before the first.', sources.configVersion)
+  const { watchDrift } = sources
+  if (watchDrift) addDriftCounter(registry, watchDrift)
   new Gauge({
     name: 'nepenthes_build_info',
     help: 'Always 1; the label tells the version.',
     labelNames: ['version'],
     registers: [registry],
   }).set({ version: sources.version }, 1)
+}
+
+function addDriftCounter(registry: Registry, read: () => number): void {
+  new Counter({
+    name: 'nepenthes_watch_drift_total',
+    help: 'Changes of objects that a watch was found to have missed; must stay 0.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(read())
+    },
+  })
 }
 
 const CONDITION_GAUGE = {

@@ -45,3 +45,8 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 export function rfc3339Seconds(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z')
 }
+
+/** RFC 3339 in UTC with microseconds, as Kubernetes writes a MicroTime. */
+export function microTime(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace('Z', '000Z')
+}

@@ -21,7 +21,7 @@ const ASKED = '--from cluster'
 
 /** The resources of one namespace, judged as the operator judges them, and the Secrets they refer to if those are wished for. */
 export async function gatherFromCluster(wish: ImportWish): Promise<Gathered> {
-  const credentials = await loadCredentials(ASKED)
+  const credentials = await loadCredentials({ asked: ASKED })
   const connection = createConnection(credentials, systemClock, programVersion())
   const namespace = wish.namespace ?? credentials.namespace ?? 'default'
   const api = createApi(connection.fetch, systemClock)

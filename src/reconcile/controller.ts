@@ -10,8 +10,8 @@ import type { StatusListing } from '../status/listing.ts'
 import type { DeliveryHealth } from '../status/status.ts'
 import type { ResourceRecord } from '../storage/records.ts'
 import type { ResourceStore } from '../storage/store.ts'
-import { rememberingReader, secretNames } from './credentials.ts'
-import { runningApiSettings, showEntry, type Entry } from './entry.ts'
+import { rememberingReader, secretRefs } from './credentials.ts'
+import { rememberedSpec, runningApiSettings, showEntry, type Entry } from './entry.ts'
 import { createEnvironment } from './environment.ts'
 import { runPass, type PassInputs, type PassResult } from './pass.ts'
 import type { SnapshotPublisher } from './publisher.ts'
@@ -75,7 +75,8 @@ export function createController(options: ControllerOptions): Controller {
 
   async function start(): Promise<void> {
     for (const record of await store.resources()) environment.remember(record)
-    // Documents first: in a cluster, what they refer to decides which Secrets are kept.
+    // What runs and what is wanted come first: in a cluster, what they refer to decides which Secrets are kept.
+    for (const entry of environment.entries.values()) tellReads(entry)
     await source.start(sourceChanged)
     await secrets.start((changed) => {
       causes.secrets(changed)
@@ -161,9 +162,16 @@ export function createController(options: ControllerOptions): Controller {
     failures = 0
     for (const entry of result.entries) logTransitions(log, environment.entries.get(entry.key), entry)
     queue.add(environment.apply(result))
+    for (const key of result.removed) secrets.inForce?.(key, [])
+    for (const entry of result.entries) tellReads(entry)
     unstored.settle(keys)
     publish()
     notify(keys)
+  }
+
+  function tellReads(entry: Entry): void {
+    const spec = entry.programmed?.spec ?? rememberedSpec(entry)
+    secrets.inForce?.(entry.key, spec ? secretRefs(spec) : [])
   }
 
   function publish(): void {
@@ -200,7 +208,7 @@ export function createController(options: ControllerOptions): Controller {
   /** The webhooks that the causes not yet forgotten bear on. */
   function concerned(): ResourceKey[] {
     return causes.any
-      ? environment.webhookKeys(({ spec }) => causes.concern(secretNames(spec), spec.projects ?? []))
+      ? environment.webhookKeys(({ spec }) => causes.concern(secretRefs(spec), spec.projects ?? []))
       : []
   }
 
@@ -256,8 +264,8 @@ function createCauses() {
     },
     secrets: (names: Iterable<string>) => addAll(secrets, names),
     projects: (names: Iterable<string>) => addAll(projects, names),
-    concern: (readSecrets: readonly string[], selected: readonly string[]) =>
-      readSecrets.some((name) => secrets.has(name)) || selected.some((name) => projects.has(name)),
+    concern: (reads: readonly { name: string }[], selected: readonly string[]) =>
+      reads.some(({ name }) => secrets.has(name)) || selected.some((name) => projects.has(name)),
     forget() {
       secrets.clear()
       projects.clear()

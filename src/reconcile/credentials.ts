@@ -31,8 +31,8 @@ export function rememberingReader(source: SecretSource): ReadSecret {
   }
 }
 
-/** The names of the Secrets a webhook reads. */
-export function secretNames(spec: EffectiveWebhook): string[] {
+/** What a webhook reads from Secrets. */
+export function secretRefs(spec: EffectiveWebhook): SecretKeyRef[] {
   const refs = [
     spec.urlFrom,
     spec.ca,
@@ -40,7 +40,7 @@ export function secretNames(spec: EffectiveWebhook): string[] {
     spec.signature?.previous,
     ...spec.headers.map((header) => header.valueFrom),
   ]
-  return [...new Set(refs.flatMap((ref) => (ref ? [ref.name] : [])))]
+  return refs.filter((ref) => ref !== undefined)
 }
 
 /** Resolves everything a webhook takes from Secrets, or says everything that keeps it from being sent. */

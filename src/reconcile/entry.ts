@@ -1,7 +1,7 @@
 import { API_VERSION } from '../resources/vocabulary.ts'
 import { effectiveApiSettings, type ApiSettingsSpec, type EffectiveApiSettings } from '../resources/api-settings.ts'
 import type { Document, Kind, ResourceKey } from '../resources/resource.ts'
-import { effectiveWebhook, type WebhookSpec } from '../resources/webhook.ts'
+import { effectiveWebhook, type EffectiveWebhook, type WebhookSpec } from '../resources/webhook.ts'
 import type { ProgrammedWebhook } from '../routing/snapshot.ts'
 import type { DeliveryHealth, DeliveryStatus, ResourceStatus, ResourceWithStatus } from '../status/status.ts'
 import type { ResourceRecord } from '../storage/records.ts'
@@ -58,11 +58,17 @@ export function runningApiSettings(entry: Entry | undefined): EffectiveApiSettin
   return effectiveApiSettings(switched(spec, entry?.record.switchedOff ?? false))
 }
 
-/** The display name the entry's spec in force holds, folded. */
-export function heldName(entry: Entry): string | undefined {
+/** A webhook's spec in force, as it is remembered. */
+export function rememberedSpec(entry: Entry): EffectiveWebhook | undefined {
   const { kind, name } = splitKey(entry.key)
   const good = kind === 'Webhook' ? lastGoodWebhook(entry) : undefined
-  return good && foldName(effectiveWebhook(name, good.spec).displayName)
+  return good && effectiveWebhook(name, good.spec)
+}
+
+/** The display name the entry's spec in force holds, folded. */
+export function heldName(entry: Entry): string | undefined {
+  const spec = rememberedSpec(entry)
+  return spec && foldName(spec.displayName)
 }
 
 /** The resource as shown: what people wrote, and the status with the delivery figures of this moment. */

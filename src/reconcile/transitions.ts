@@ -25,18 +25,18 @@ function sameStanding(a: Condition, b: Condition): boolean {
 }
 
 /** Logs each problem and notice of a source when it appears; of a problem also that it is gone. */
-export function createSourceLog(log: Log): (source: Pick<Source, 'problems' | 'notices'>) => void {
+export function createSourceLog(log: Log): (source: Pick<Source, 'problems' | 'notices' | 'place'>) => void {
   let problems = new Map<string, Problem>()
   let notices = new Map<string, Notice>()
   return (source) => {
     const found = byPlace(source.problems())
-    for (const [id, problem] of found) if (!problems.has(id)) log.warn({ problem }, 'problem in a file')
+    for (const [id, problem] of found) if (!problems.has(id)) log.warn({ problem }, `problem in ${source.place}`)
     for (const [id, { file, code }] of problems) if (!found.has(id)) log.info({ file, code }, 'problem is gone')
     const said = byPlace(source.notices())
     for (const [id, notice] of said) {
       if (notices.has(id)) continue
-      if (notice.severity === 'warning') log.warn({ notice }, 'notice about a file')
-      else log.info({ notice }, 'notice about a file')
+      if (notice.severity === 'warning') log.warn({ notice }, `notice about ${source.place}`)
+      else log.info({ notice }, `notice about ${source.place}`)
     }
     problems = found
     notices = said

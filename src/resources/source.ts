@@ -11,6 +11,8 @@ export interface Source {
   /** Problems that belong to no resource: unreadable or unparsable files, duplicates, a missing directory. */
   problems(): readonly Problem[]
   notices(): readonly Notice[]
+  /** What problems and notices are about, for the log. */
+  readonly place: 'a file' | 'the cluster'
   /**
    * True while all that this origin (`Document.origin.file`) says cannot be known: the file is unreadable or unparsable, it holds a
    * document of ours that cannot be told apart (a mistake in `apiVersion`, `kind` or the name), the root is missing. A resource last
@@ -41,6 +43,11 @@ export type SecretLookup =
 export interface SecretSource {
   /** Answers from memory or a small local read; safe to call per reconcile. */
   get(name: string, key: string): SecretLookup
+  /**
+   * What the spec in force of a resource reads from now on; nothing once there is none. For sources that keep only what is in use: the
+   * document may no longer mention it.
+   */
+  inForce?(resource: ResourceKey, reads: readonly { readonly name: string; readonly key: string }[]): void
   /** Starts watching. `onChange` gets the names of the Secrets that changed. */
   start(onChange: (names: ReadonlySet<string>) => void): Promise<void>
   stop(): Promise<void>

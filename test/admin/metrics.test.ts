@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { createMetrics } from '../../src/admin/metrics.ts'
 import { createHandListing, resourceWith } from '../support/listing.ts'
 
-function createFixture() {
+function createFixture(drift = 0) {
   const listing = createHandListing()
   const metrics = createMetrics({
     version: '1.2.3',
@@ -14,6 +14,7 @@ function createFixture() {
     pending: () => 4,
     circuitsOpen: () => 2,
     configVersion: () => 9,
+    watchDrift: () => drift,
   })
   const lines = async () => (await metrics.registry.metrics()).split('\n')
   return { listing, metrics, lines }
@@ -24,6 +25,7 @@ test('every counter is there from the start, at 0', async () => {
   const counters = (await lines()).filter((line) => /^(nepenthes|controller_runtime)_\w+_total/.test(line))
   expect(counters).toMatchInlineSnapshot(`
     [
+      "nepenthes_watch_drift_total 0",
       "nepenthes_deliveries_total{outcome="delivered"} 0",
       "nepenthes_deliveries_total{outcome="dead"} 0",
       "nepenthes_deliveries_total{outcome="cancelled"} 0",
@@ -47,7 +49,7 @@ test('every counter is there from the start, at 0', async () => {
 })
 
 test('what happens is counted, durations in seconds', async () => {
-  const { metrics, lines } = createFixture()
+  const { metrics, lines } = createFixture(3)
   metrics.attemptMade('timeout', 1500)
   metrics.deliveryEnded('cancelled', 3)
   metrics.reconciled('environment', 'error', 20)
@@ -62,6 +64,7 @@ test('what happens is counted, durations in seconds', async () => {
       'nepenthes_deliveries_pending 4',
       'nepenthes_circuits_open 2',
       'nepenthes_config_version 9',
+      'nepenthes_watch_drift_total 3',
       'nepenthes_build_info{version="1.2.3"} 1',
     ]),
   )

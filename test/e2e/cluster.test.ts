@@ -25,6 +25,7 @@ let projects = 0
 const start = (where: Place) =>
   startProgram(where, ['--kubernetes'], { KUBECONFIG: server.kubeconfig(join(where.root, 'kubeconfig')) })
 const hook = (spec: Record<string, unknown> = {}) => webhook('hook', { url: receiver.url, ...SIGNED, ...spec })
+const about = (event: KubeObject) => event['involvedObject'] as { uid: string; name: string }
 const lease = () => server.objects.get('leases', 'nepenthes-operator')?.spec as { holderIdentity: string } | undefined
 const settled = <T>(look: () => T | Promise<T>) => vi.waitFor(look, { timeout: 15_000, interval: 20 })
 
@@ -92,6 +93,15 @@ describe('a namespace of a cluster', () => {
   it('an event is delivered, signed with what the Secret holds', async () => {
     await delivered(FIRST)
     await until('webhooks', 'hook', 'Delivering', 'True Delivered')
+  })
+
+  it('what turned is told in events about the object', async () => {
+    const uid = server.objects.get('webhooks', 'hook')?.metadata.uid
+    await settled(() => {
+      const events = server.objects.list('events', 'default').filter((event) => about(event).uid === uid)
+      const words = events.map(({ type, reason }) => `${String(type)} ${String(reason)}`)
+      expect(words.sort()).toEqual(['Normal Delivered', 'Normal Programmed'])
+    })
   })
 
   it('does no more than the Role that is shipped allows, and nothing of it in vain', async () => {

@@ -217,7 +217,7 @@ spec: {url: 'https://d.example', events: ['project:created']}
   })
 
   it('says why a cluster cannot be read', async () => {
-    const bare = await startFakeApiServer()
+    const bare = await startFakeApiServer({ tls: true })
     vi.stubEnv('KUBECONFIG', bare.kubeconfig(at('bare')))
     const missing = await run('--from', 'cluster', '--namespace', 'other')
     expect(missing.code).toBe(1)

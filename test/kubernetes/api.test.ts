@@ -350,6 +350,13 @@ describe('built-in kinds', () => {
     const query = `?fieldSelector=${encodeURIComponent('involvedObject.uid=u-1')}`
     const { body } = await cluster.request('GET', `/api/v1/namespaces/${cluster.namespace}/events${query}`)
     expect((body['items'] as Json[])[0]).toMatchObject({ message: 'said once', involvedObject: regarding })
+    // What it says stays; only how often it was said may change.
+    const patch = (body: Json) =>
+      cluster.request('PATCH', `${events}/x.1`, { body, type: 'application/merge-patch+json' })
+    const lastObservedTime = '2026-03-01T12:01:00.000000Z'
+    expect((await patch({ note: 'said otherwise' })).status).toBe(422)
+    expect((await patch({ series: { count: 1, lastObservedTime } })).status).toBe(422)
+    expect((await patch({ series: { count: 2, lastObservedTime } })).status).toBe(200)
   })
 
   test('a Secret keeps base64, and takes plain text', async () => {

@@ -48,12 +48,14 @@ export interface Cluster {
 
 /**
  * The fake API server; or, where NEPENTHES_TEST_KUBECONFIG names a kubeconfig, a real one, in which CRDs are applied and a namespace
- * is made and deleted again. Nothing that uses this may depend on which it is.
+ * is made and deleted again. Nothing that uses this may depend on which it is. `tls`: with a token over TLS, as the program wants it.
  */
-export async function openCluster(): Promise<Cluster> {
+export async function openCluster({ tls = false } = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'nepenthes-cluster-'))
   const given = process.env['NEPENTHES_TEST_KUBECONFIG']
-  const fake = given ? undefined : await startFakeApiServer()
+  const rules = [{ verbs: ['*'], resources: ['*'] }]
+  const users = tls ? { users: [{ name: 'admin', token: 'admin', rules }] } : {}
+  const fake = given ? undefined : await startFakeApiServer({ tls, ...users })
   const kubeconfig = given ?? (fake as FakeApiServer).kubeconfig(join(home, 'kubeconfig'))
   const namespace = `nepenthes-test-${process.pid}`
   const { server, agent } = connection(kubeconfig)

@@ -20,6 +20,21 @@ describe('starting', () => {
     expect(env.snapshot.webhooks.size).toBe(2)
   })
 
+  it('what the specs in force read from Secrets is told first, whatever the documents say by now; and that it is no longer read', async () => {
+    env = await createEnvironment()
+    const signed = (name: string) => `signature: {secretKeyRef: {name: ${name}, key: key}}`
+    env.source.put({ 'a.yaml': webhookYaml('a', signed('old')), 'b.yaml': webhookYaml('b', signed('other')) })
+    await env.start()
+    await env.put({ 'a.yaml': webhookYaml('a', signed('new'), 'events: [none]') })
+    env.secrets.inForce?.('Webhook/a', [])
+    await env.restart()
+    expect(Object.fromEntries(env.secrets.reads)).toEqual({ 'Webhook/a': ['old/key'], 'Webhook/b': ['other/key'] })
+    await env.put({ 'a.yaml': webhookYaml('a', signed('new')) })
+    expect(env.secrets.reads.get('Webhook/a')).toEqual(['new/key'])
+    await env.remove('a.yaml', 'b.yaml')
+    expect(env.secrets.reads.size).toBe(0)
+  })
+
   it('stopping ends everything: no timer is left, and later changes do nothing', async () => {
     env = await createEnvironment()
     await env.start()

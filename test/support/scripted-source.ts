@@ -26,6 +26,7 @@ export function createScriptedSource(parse: ParseFile, { synced = true } = {}): 
     keys: () => documents().map(({ key }) => key),
     problems: () => [...files.values()].flatMap((file) => file.problems),
     notices: () => [],
+    place: 'a file',
     silent: (origin) => silent.has(origin) || !isSynced,
     start: async (onChange) => {
       notify = onChange
@@ -65,16 +66,25 @@ export function createScriptedSource(parse: ParseFile, { synced = true } = {}): 
 /** Secrets held in memory; what is not set does not exist. */
 export interface ScriptedSecrets extends SecretSource {
   set(name: string, key: string, value: string | SecretLookup | undefined): void
+  /** What the spec in force of each resource reads, by what whoever reconciles told. */
+  readonly reads: ReadonlyMap<ResourceKey, readonly string[]>
 }
 
 export function createScriptedSecrets(): ScriptedSecrets {
   const values = new Map<string, SecretLookup>()
+  const told = new Map<ResourceKey, readonly string[]>()
   let notify: (names: ReadonlySet<string>) => void = () => {}
   return {
     get: (name, key) =>
       values.get(`${name}/${key}`) ?? {
         state: [...values.keys()].some((id) => id.startsWith(`${name}/`)) ? 'key-missing' : 'not-found',
       },
+    inForce(resource, refs) {
+      const ids = refs.map(({ name, key }) => `${name}/${key}`)
+      if (ids.length > 0) told.set(resource, ids)
+      else told.delete(resource)
+    },
+    reads: told,
     start: async (onChange) => {
       notify = onChange
     },

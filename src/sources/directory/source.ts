@@ -52,6 +52,7 @@ export function createDirectorySource({ root, parse, clock, log }: DirectorySour
       ...view.problems(),
     ],
     notices: () => view.notices(),
+    place: 'a file',
     silent(origin) {
       const couldBe = (path: string) => tree.hasDirectory(parentOf(path)) || tree.isUnknown(path)
       const path = pathOfOrigin(root, origin, couldBe)

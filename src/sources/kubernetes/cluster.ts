@@ -6,6 +6,7 @@ import type { StatusListing } from '../../status/listing.ts'
 import { createApi } from './api.ts'
 import { createConnection } from './connection.ts'
 import type { Credentials } from './credentials.ts'
+import { EventSink } from './event-sink.ts'
 import { EnvironmentLease } from './lease.ts'
 import { References } from './references.ts'
 import { createKubernetesSecrets } from './secrets.ts'
@@ -29,13 +30,15 @@ export interface Cluster {
   readonly source: Source
   readonly secrets: SecretSource
   readonly lease: EnvironmentLease
-  /** Writes from now on what the listing says onto the objects. */
+  /** How many changes the watches were found to have missed, all together; must stay 0. */
+  readonly drift: number
+  /** Writes from now on what the listing says onto the objects, and tells of its turns in events. */
   report(listing: StatusListing): void
   /** Stops writing, gives the lease back and closes every connection. */
   close(): Promise<void>
 }
 
-/** All writes of an operator together. */
+/** All writes of an operator together, but for its lease. */
 const WRITES = { perSecond: 20, burst: 200 }
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -45,22 +48,28 @@ export function createCluster(options: ClusterOptions): Cluster {
   const secrets = createKubernetesSecrets(shared)
   const lease = new EnvironmentLease(shared)
   const writes = new TokenBucket(clock, WRITES)
-  let sink: StatusSink | undefined
+  let sinks: readonly (StatusSink | EventSink)[] = []
   const source = createKubernetesSource({
     ...shared,
     look: (references) => secrets.look(references),
-    onObject: (key, object) => sink?.seen(key, object),
+    onObject(key, object) {
+      for (const sink of sinks) sink.seen(key, object)
+    },
   })
   return {
     source,
     secrets,
     lease,
+    get drift() {
+      return source.drift + secrets.drift
+    },
     report(listing) {
-      sink = new StatusSink({ ...shared, listing, writes, mayWrite: () => lease.certain })
-      sink.start()
+      const reporting = { ...shared, listing, writes, mayWrite: () => lease.certain }
+      sinks = [new StatusSink(reporting), new EventSink(reporting)]
+      for (const sink of sinks) sink.start()
     },
     async close() {
-      await sink?.stop()
+      await Promise.all(sinks.map((sink) => sink.stop()))
       await lease.release()
       await connection.close()
     },

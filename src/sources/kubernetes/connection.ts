@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { Agent, fetch } from 'undici'
+import { Agent, fetch, ProxyAgent } from 'undici'
 import type { Clock } from '../../base/clock.ts'
 import type { ApiFetch, ApiRequest, ApiResponse } from './api.ts'
 import type { Credentials, Identity } from './credentials.ts'
@@ -17,13 +17,16 @@ const CONNECT_MS_MAX = 10_000
 const KEEP_ALIVE_MS = 20_000
 
 export function createConnection(credentials: Credentials, clock: Clock, version: string): Connection {
-  const agents = new Set<Agent>()
-  let held: { identity: Identity; agent: Agent; readAt: number } | undefined
+  const agents = new Set<Agent | ProxyAgent>()
+  let held: { identity: Identity; agent: Agent | ProxyAgent; readAt: number } | undefined
+  /** No answer came since they were read: the kubeconfig itself may have been replaced, with what it says of the server. */
+  let doubtful = false
 
-  async function hold(fresh: boolean): Promise<{ identity: Identity; agent: Agent }> {
+  async function hold(fresh: boolean): Promise<{ identity: Identity; agent: Agent | ProxyAgent }> {
     if (held && !fresh && clock.elapsed() - held.readAt < READ_AGAIN_MS) return held
-    const identity = await credentials.read(fresh)
-    const same = held && isDeepStrictEqual(held.identity.tls, identity.tls)
+    const identity = await credentials.read(fresh || doubtful)
+    doubtful = false
+    const same = held && sameWay(held.identity, identity)
     if (held && !same) retire(held.agent)
     const agent = held && same ? held.agent : createAgent(identity)
     agents.add(agent)
@@ -32,7 +35,7 @@ export function createConnection(credentials: Credentials, clock: Clock, version
   }
 
   /** What is under way on it comes to its end. */
-  function retire(agent: Agent): void {
+  function retire(agent: Agent | ProxyAgent): void {
     void agent.close().finally(() => agents.delete(agent))
   }
 
@@ -40,14 +43,19 @@ export function createConnection(credentials: Credentials, clock: Clock, version
     const { identity, agent } = await hold(fresh)
     const headers = { 'user-agent': `nepenthes-operator/${version}`, ...request.headers, ...identity.headers }
     const { method, body, signal } = request
-    return fetch(`${credentials.server}${path}`, {
-      method,
-      headers,
-      signal,
-      dispatcher: agent,
-      redirect: 'error',
-      ...(body === undefined ? {} : { body }),
-    })
+    try {
+      return await fetch(`${credentials.server}${path}`, {
+        method,
+        headers,
+        signal,
+        dispatcher: agent,
+        redirect: 'error',
+        ...(body === undefined ? {} : { body }),
+      })
+    } catch (thrown) {
+      doubtful ||= !signal.aborted
+      throw thrown
+    }
   }
 
   return {
@@ -64,12 +72,14 @@ export function createConnection(credentials: Credentials, clock: Clock, version
   }
 }
 
+function sameWay(a: Identity, b: Identity): boolean {
+  return isDeepStrictEqual([a.tls, a.proxy], [b.tls, b.proxy])
+}
+
 /** Each caller sets its own deadline, so the agent has none. HTTP/1.1: a watch that dies takes nothing else with it. */
-function createAgent({ tls }: Identity): Agent {
-  return new Agent({
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: { ...tls, timeout: CONNECT_MS_MAX, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
-  })
+function createAgent({ tls, proxy }: Identity): Agent | ProxyAgent {
+  const noTimeouts = { allowH2: false, headersTimeout: 0, bodyTimeout: 0 }
+  const socket = { timeout: CONNECT_MS_MAX, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
+  if (proxy === undefined) return new Agent({ ...noTimeouts, connect: { ...tls, ...socket } })
+  return new ProxyAgent({ ...noTimeouts, uri: proxy, requestTls: { ...tls, ...socket }, proxyTls: socket })
 }

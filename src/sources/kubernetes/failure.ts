@@ -10,11 +10,12 @@ export interface Failure {
   readonly kind: 'unavailable' | 'expired' | 'missing' | 'conflict' | 'forbidden' | 'refused'
   /** The server's words, or the network's. */
   readonly message: string
-  /** How long the server asks to be left alone. */
+  /** How long the server asks to be left alone, as far as we have the patience. */
   readonly retryAfterMs?: number
 }
 
 const MESSAGE_MAX = 300
+const RETRY_AFTER_MAX_MS = 300_000
 
 /** What an answer other than 2xx says; `body` is a Status object if the API server itself gave it. */
 export function failureOf(status: number, body: unknown, retryAfter: string | null = null): Failure {
@@ -23,6 +24,8 @@ export function failureOf(status: number, body: unknown, retryAfter: string | nu
   if (status === 410 || told['reason'] === 'Expired' || told['reason'] === 'Gone') return { kind: 'expired', message }
   if (status === 404) return { kind: 'missing', message }
   if (status === 409) return { kind: 'conflict', message }
+  // No permission is lacking, though the status is the same.
+  if (causes(told).includes('NamespaceTerminating')) return { kind: 'refused', message }
   if (status === 401 || status === 403) return { kind: 'forbidden', message }
   // After the server's store was restored from a backup, what was seen is in its future.
   if (causes(told).includes('ResourceVersionTooLarge')) return { kind: 'expired', message }
@@ -49,5 +52,5 @@ function causes(status: Readonly<Record<string, unknown>>): unknown[] {
 function retryAfterOf(status: Readonly<Record<string, unknown>>, header: string | null): number | undefined {
   const told = isRecord(status['details']) ? status['details']['retryAfterSeconds'] : undefined
   const seconds = header !== null && /^\d{1,6}$/.test(header) ? Number(header) : told
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined
+  return typeof seconds === 'number' && seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MAX_MS) : undefined
 }

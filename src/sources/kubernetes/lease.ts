@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../../base/clock.ts'
+import { microTime, sleep, type Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { isRecord } from '../../resources/finding.ts'
@@ -166,7 +166,7 @@ export class EnvironmentLease {
 
   #spec(before: Spec): Spec & { readonly renewTime: string } {
     const { identity, clock } = this.#options
-    const now = new Date(clock.now()).toISOString().replace('Z', '000Z')
+    const now = microTime(clock.now())
     const ours = before.holderIdentity === identity
     return {
       holderIdentity: identity,

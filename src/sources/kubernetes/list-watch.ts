@@ -1,11 +1,13 @@
-import { sleep, type Clock, type Timer } from '../../base/clock.ts'
+import { sleep, type Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
-import { fail, ok, type Result } from '../../base/result.ts'
+import type { Result } from '../../base/result.ts'
 import { isRecord } from '../../resources/finding.ts'
 import { reasonOf, within, type Api, type ApiResponse } from './api.ts'
 import { failureOfStatus, unavailable, type Failure } from './failure.ts'
-import { START, step, type Outcome, type WatchState } from './watch-state.ts'
+import { isOlder, listPage, nameOf, textOf, versionOf, type ListPage } from './list-page.ts'
+import { WatchLife } from './watch-life.ts'
+import { START, step, type Outcome, type Reading, type WatchState } from './watch-state.ts'
 import { readEvents } from './watch-stream.ts'
 
 export interface ListWatchOptions<T> {
@@ -31,14 +33,13 @@ const WATCH_S = 300
 const OPEN_MS_MAX = 30_000
 /** A watch is given up on if it has not ended this long after it should have. */
 const OVERDUE_MS = 30_000
-/** Servers send a bookmark about once a minute. Once there was one, this long without a byte means that the connection is dead. */
-const SILENCE_MS = 180_000
 
 /** The objects of one resource in one namespace, kept as they are in the cluster; see `WatchState` for what it goes through. */
 export class ListWatch<T> {
   readonly #options: ListWatchOptions<T>
   readonly #stopping = new AbortController()
-  #objects = new Map<string, T>()
+  #known = emptyTable<T>()
+  #drift = 0
   #synced = false
   #trouble: Failure | undefined
   #running: Promise<void> = Promise.resolve()
@@ -48,7 +49,12 @@ export class ListWatch<T> {
   }
 
   get objects(): ReadonlyMap<string, T> {
-    return this.#objects
+    return this.#known.objects
+  }
+
+  /** How many objects were found to have changed without the watch having told. */
+  get drift(): number {
+    return this.#drift
   }
 
   /** There has been a complete list. */
@@ -84,14 +90,24 @@ export class ListWatch<T> {
         state = state.next
         continue
       }
-      const outcome: Outcome =
-        state.kind === 'listing' ? await this.#list(state.paged) : await this.#watch(state.resourceVersion)
+      const outcome = await this.#read(state)
       if (signal.aborted) break
       this.#note(outcome)
       state = step(state, outcome, { now: clock.elapsed(), random })
       onFirst()
     }
     onFirst()
+  }
+
+  #read(state: Reading): Promise<Outcome> {
+    switch (state.kind) {
+      case 'listing':
+        return this.#list(state.paged)
+      case 'watching':
+        return this.#watch(state.resourceVersion)
+      case 'checking':
+        return this.#list(true, state.resourceVersion)
+    }
   }
 
   #note(outcome: Outcome): void {
@@ -108,52 +124,67 @@ export class ListWatch<T> {
     this.#options.onChange(new Set())
   }
 
-  async #list(paged: boolean): Promise<Outcome> {
-    const next = new Map<string, T>()
+  /** `at`: as everything was at this version; how it is now, else. */
+  async #list(paged: boolean, at?: string): Promise<Outcome> {
+    const next = emptyTable<T>()
     let position = ''
     for (;;) {
-      const page = await this.#page(paged, position)
+      const page = await this.#page(paged, position, at)
       if (!page.ok) return { kind: 'failed', failure: page.error, ranMs: 0 }
       const { items, metadata } = page.value
       for (const item of items) this.#put(next, item)
-      if (next.size > OBJECTS_MAX) {
+      if (next.objects.size > OBJECTS_MAX) {
         return { kind: 'failed', failure: unavailable(`there are more than ${OBJECTS_MAX} objects`), ranMs: 0 }
       }
       position = textOf(metadata['continue'])
-      if (position === '') return this.#replace(next, textOf(metadata['resourceVersion']))
+      if (position !== '') continue
+      if (at !== undefined) this.#countDrift(next)
+      return this.#replace(next, textOf(metadata['resourceVersion']))
     }
   }
 
-  async #page(paged: boolean, position: string): Promise<Result<ListPage, Failure>> {
+  /** Where a page begins says what it is a page of, too. */
+  async #page(paged: boolean, position: string, at: string | undefined): Promise<Result<ListPage, Failure>> {
     const { api, path } = this.#options
+    const begin = at === undefined ? {} : { resourceVersion: at, resourceVersionMatch: 'Exact' }
     const query = {
       ...this.#selection(),
       ...(paged ? { limit: String(PAGE) } : {}),
-      ...(position === '' ? {} : { continue: position }),
+      ...(position === '' ? begin : { continue: position }),
     }
     const answer = await api.call({ path, query, signal: this.#stopping.signal })
     return answer.ok ? listPage(answer.value) : answer
   }
 
-  #replace(next: Map<string, T>, resourceVersion: string): Outcome {
-    const before = this.#objects
+  #countDrift({ versions }: Table<T>): void {
+    const { log, path } = this.#options
+    const before = this.#known.versions
+    const names = new Set([...before.keys(), ...versions.keys()])
+    const missed = [...names].filter((name) => before.get(name) !== versions.get(name)).length
+    this.#drift += missed
+    if (missed > 0) log.warn({ path, objects: missed }, 'the watch had missed changes; they are made up for')
+  }
+
+  #replace(next: Table<T>, resourceVersion: string): Outcome {
+    const before = this.#known.objects
     const changed = new Set<string>()
-    for (const [name, kept] of next) if (before.get(name) !== kept) changed.add(name)
-    for (const name of before.keys()) if (!next.has(name)) changed.add(name)
+    for (const [name, kept] of next.objects) if (before.get(name) !== kept) changed.add(name)
+    for (const name of before.keys()) if (!next.objects.has(name)) changed.add(name)
     const news = changed.size > 0 || !this.#synced || this.#trouble !== undefined
-    this.#objects = next
+    this.#known = next
     this.#synced = true
     this.#trouble = undefined
     if (news) this.#options.onChange(changed)
     return { kind: 'listed', resourceVersion }
   }
 
-  #put(objects: Map<string, T>, object: unknown): string | undefined {
+  #put(table: Table<T>, object: unknown): string | undefined {
     const name = nameOf(object)
     if (name === undefined) return undefined
-    const kept = this.#options.keep(object as Readonly<Record<string, unknown>>, this.#objects.get(name))
-    if (kept === undefined) objects.delete(name)
-    else objects.set(name, kept)
+    const kept = this.#options.keep(object as Readonly<Record<string, unknown>>, this.#known.objects.get(name))
+    if (kept === undefined) return remove(table, name)
+    table.objects.set(name, kept)
+    table.versions.set(name, versionOf(object) ?? '')
     return name
   }
 
@@ -186,8 +217,8 @@ export class ListWatch<T> {
     try {
       for await (const events of readEvents(response.body ?? NO_BODY)) {
         life.sawBytes()
-        const { failure, version, bookmarked } = this.#apply(events)
-        resourceVersion = version ?? resourceVersion
+        const { failure, version, bookmarked } = this.#apply(events, resourceVersion)
+        resourceVersion = version
         if (bookmarked) life.sawBookmark()
         if (failure) return { kind: 'failed', failure, resourceVersion, ranMs: ran() }
       }
@@ -198,10 +229,10 @@ export class ListWatch<T> {
     }
   }
 
-  /** What came in one piece is told of in one piece. The version moves only past what has been taken in. */
-  #apply(events: readonly unknown[]): { failure?: Failure; version: string | undefined; bookmarked: boolean } {
+  /** What came in one piece is told of in one piece. The version moves only past what has been taken in, and never back. */
+  #apply(events: readonly unknown[], from: string): { failure?: Failure; version: string; bookmarked: boolean } {
     const changed = new Set<string>()
-    let version: string | undefined
+    let version = from
     let bookmarked = false
     let failure: Failure | undefined
     for (const event of events) {
@@ -210,9 +241,12 @@ export class ListWatch<T> {
         failure = failureOfStatus(object)
         break
       }
+      const at = versionOf(object)
+      // Said once more: what came after it is known already.
+      if (at !== undefined && isOlder(at, version)) continue
       bookmarked ||= type === 'BOOKMARK'
       if (type !== 'BOOKMARK') this.#take(type, object, changed)
-      version = versionOf(object) ?? version
+      version = at ?? version
     }
     if (changed.size > 0 && !this.#stopping.signal.aborted) this.#options.onChange(changed)
     return { ...(failure && { failure }), version, bookmarked }
@@ -221,10 +255,10 @@ export class ListWatch<T> {
   #take(type: unknown, object: unknown, changed: Set<string>): void {
     const name = nameOf(object)
     if (name === undefined) return
-    const before = this.#objects.get(name)
-    if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#objects, object)
-    else if (type === 'DELETED') this.#objects.delete(name)
-    if (this.#objects.get(name) !== before) changed.add(name)
+    const before = this.#known.objects.get(name)
+    if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#known, object)
+    else if (type === 'DELETED') remove(this.#known, name)
+    if (this.#known.objects.get(name) !== before) changed.add(name)
   }
 
   #selection(): Record<string, string> {
@@ -233,76 +267,28 @@ export class ListWatch<T> {
   }
 }
 
+/** What is remembered of each object, and the version that is of. */
+interface Table<T> {
+  readonly objects: Map<string, T>
+  readonly versions: Map<string, string>
+}
+
+function emptyTable<T>(): Table<T> {
+  return { objects: new Map(), versions: new Map() }
+}
+
+function remove<T>({ objects, versions }: Table<T>, name: string): string {
+  objects.delete(name)
+  versions.delete(name)
+  return name
+}
+
 interface Watch {
   readonly from: string
   readonly life: WatchLife
   readonly ran: () => number
 }
 
-/** Ends a watch that is overdue, or has fallen silent although its server sends bookmarks. */
-class WatchLife {
-  readonly #clock: Clock
-  readonly #over = new AbortController()
-  readonly #overdue: Timer
-  #silence: Timer | undefined
-
-  constructor(clock: Clock, maxMs: number) {
-    this.#clock = clock
-    this.#overdue = clock.after(maxMs, () => this.#over.abort())
-  }
-
-  get signal(): AbortSignal {
-    return this.#over.signal
-  }
-
-  sawBookmark(): void {
-    this.#silence?.cancel()
-    this.#silence = this.#clock.after(SILENCE_MS, () => this.#over.abort())
-  }
-
-  sawBytes(): void {
-    if (this.#silence) this.sawBookmark()
-  }
-
-  end(): void {
-    this.#overdue.cancel()
-    this.#silence?.cancel()
-    this.#over.abort()
-  }
-}
-
-interface ListPage {
-  readonly items: readonly unknown[]
-  readonly metadata: Readonly<Record<string, unknown>>
-}
-
 const NO_BODY: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
-}
-
-/** Anything else that answers in JSON must not pass for an empty list: it would delete everything. */
-function listPage(value: unknown): Result<ListPage, Failure> {
-  const items = isRecord(value) ? value['items'] : undefined
-  const metadata = metadataOf(value)
-  if (!Array.isArray(items) || versionOf(value) === undefined) return fail(unavailable('the answer is not a list'))
-  return ok({ items, metadata })
-}
-
-function metadataOf(object: unknown): Readonly<Record<string, unknown>> {
-  const metadata = isRecord(object) ? object['metadata'] : undefined
-  return isRecord(metadata) ? metadata : {}
-}
-
-function nameOf(object: unknown): string | undefined {
-  const { name } = metadataOf(object)
-  return typeof name === 'string' ? name : undefined
-}
-
-function versionOf(object: unknown): string | undefined {
-  const { resourceVersion } = metadataOf(object)
-  return typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : undefined
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

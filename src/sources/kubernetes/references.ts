@@ -1,23 +1,17 @@
 import { isRecord } from '../../resources/finding.ts'
-import type { ResourceKey } from '../../resources/resource.ts'
 
 /** Which keys of which Secrets are used: only those are kept in memory. */
 export class References {
-  readonly #byDocument = new Map<ResourceKey, readonly Reference[]>()
-  /** Name -> key -> by how many documents. */
+  readonly #byHolder = new Map<string, readonly Reference[]>()
+  /** Name -> key -> by how many holders. */
   readonly #counts = new Map<string, Map<string, number>>()
 
-  /** What a document refers to from now on. */
-  set(document: ResourceKey, references: readonly Reference[]): void {
-    for (const { name, key } of this.#byDocument.get(document) ?? []) this.#count(name, key, -1)
+  /** What a document, or the spec in force of a resource, refers to from now on. */
+  set(holder: string, references: readonly Reference[]): void {
     for (const { name, key } of references) this.#count(name, key, 1)
-    if (references.length > 0) this.#byDocument.set(document, references)
-    else this.#byDocument.delete(document)
-  }
-
-  /** A spec in force that is no longer in any document may refer to more; it asks by itself. */
-  ask(name: string, key: string): void {
-    if (!this.has(name, key)) this.#count(name, key, 1)
+    for (const { name, key } of this.#byHolder.get(holder) ?? []) this.#count(name, key, -1)
+    if (references.length > 0) this.#byHolder.set(holder, references)
+    else this.#byHolder.delete(holder)
   }
 
   has(name: string, key: string): boolean {

@@ -20,6 +20,8 @@ export interface KubernetesSecretsOptions {
 }
 
 export interface KubernetesSecrets extends SecretSource {
+  /** How many changes of Secrets the watch was found to have missed. */
+  readonly drift: number
   /** Looks up what these references need and is not known; undefined if nothing is. Gives up waiting after a second. */
   look(references: readonly Reference[]): Promise<void> | undefined
 }
@@ -68,7 +70,6 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   })
 
   function get(name: string, key: string): SecretLookup {
-    references.ask(name, key)
     const lookup = known(name, key)
     if (lookup === NOT_READ_YET && watch.synced) void settle([name]).then(() => notify(new Set([name])))
     return lookup
@@ -141,7 +142,11 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   }
 
   return {
+    get drift() {
+      return watch.drift
+    },
     get,
+    inForce: (resource, reads) => references.set(`in force ${resource}`, reads),
     look(wanted) {
       const names = wanted.map(({ name }) => name).filter(unknown)
       if (!watch.synced || names.length === 0) return undefined

@@ -27,6 +27,11 @@ export interface KubernetesSourceOptions {
   readonly log: Log
 }
 
+export interface KubernetesSource extends Source {
+  /** How many changes of objects the watches were found to have missed. */
+  readonly drift: number
+}
+
 /** Where the resources of a kind are. */
 export function resourcePath(kind: Kind, namespace: string): string {
   return `/apis/${API_VERSION}/namespaces/${namespace}/${KINDS[kind].plural}`
@@ -36,7 +41,7 @@ export function resourcePath(kind: Kind, namespace: string): string {
  * The custom resources of one namespace. Nothing is known, and so nothing deleted, before there has been a complete list of every kind;
  * what was known once stays while the server is away, a permission is withdrawn or a definition is missing.
  */
-export function createKubernetesSource(options: KubernetesSourceOptions): Source {
+export function createKubernetesSource(options: KubernetesSourceOptions): KubernetesSource {
   const { namespace, references, look, onObject } = options
   let notify: (keys: ReadonlySet<ResourceKey>) => void = () => undefined
   const watches = new Map(KIND_NAMES.map((kind) => [kind, watchKind(kind)]))
@@ -58,7 +63,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
   function changed(keys: readonly ResourceKey[]): void {
     const referred = keys.flatMap((key) => {
       const found = referencesIn(get(key)?.rawSpec)
-      references.set(key, found)
+      references.set(`document ${key}`, found)
       return found
     })
     const looking = look(referred)
@@ -77,12 +82,16 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Source
     get synced() {
       return synced()
     },
+    get drift() {
+      return all().reduce((sum, watch) => sum + watch.drift, 0)
+    },
     get,
     keys: () =>
       [...watches].flatMap(([kind, { objects }]) => [...objects.keys()].map((name) => resourceKey(kind, name))),
     problems: () =>
       [...watches].flatMap(([kind, { trouble }]) => (trouble ? [troubleWith(kind, namespace, trouble)] : [])),
     notices: () => all().flatMap(({ objects }) => [...objects.values()].flatMap((document) => document.notices)),
+    place: 'the cluster',
     silent: () => !synced(),
     async start(onChange) {
       notify = onChange
@@ -124,7 +133,7 @@ function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: 
         ...place,
         code: 'NotPermitted',
         message: `may not be read: ${message}`,
-        hint: `Grant get, list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role. What was in force stays meanwhile.`,
+        hint: `Grant list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role. What was in force stays meanwhile.`,
       }
     case 'unavailable':
     case 'expired':

@@ -1,17 +1,18 @@
-import { backoffMs } from '../../base/backoff.ts'
-import { sleep, type Clock } from '../../base/clock.ts'
-import { KeyQueue } from '../../base/key-queue.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import type { Result } from '../../base/result.ts'
 import { canonicalHash } from '../../resources/canonical.ts'
 import { isRecord } from '../../resources/finding.ts'
 import type { Kind, ResourceKey } from '../../resources/resource.ts'
 import type { StatusListing } from '../../status/listing.ts'
-import type { ResourceWithStatus } from '../../status/status.ts'
+import { CONDITION_TYPES, type ResourceWithStatus } from '../../status/status.ts'
 import type { Api } from './api.ts'
 import type { Failure } from './failure.ts'
+import { isOlder, versionOf } from './list-page.ts'
 import { resourcePath } from './source.ts'
 import type { TokenBucket } from './token-bucket.ts'
+import { WriteLoop, type Written } from './write-loop.ts'
 
 export interface StatusSinkOptions {
   readonly api: Api
@@ -31,154 +32,164 @@ export const FIELD_MANAGER = 'nepenthes-operator'
 
 /** Whoever judges touches each webhook every 15 minutes for the sake of its counters; a little less, to catch every such turn. */
 const COUNTERS_MS = 14 * 60_000
-const BACKOFF = { firstMs: 500, factor: 2, maxMs: 30_000 }
-const NOT_OURS_TO_WRITE_MS = 1_000
+/** Somebody who keeps changing what we say does not get all the writes there are. */
+const MEND_MS = 60_000
+/** Enough for a server that takes its time to be kept up with; what is allowed in a second limits it before. */
+const PARALLEL = 8
+const MAY_NOT_WRITE =
+  'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'
 
 /** What is known to be written on an object. */
-interface Written {
+interface OnObject {
   readonly uid: string
+  /** The object's, when that was so. */
+  readonly version: string
   readonly statement: string
   readonly counters: string
   readonly at: number
+  /** When somebody else's change was last undone. */
+  readonly mendedAt: number
 }
 
 /**
  * Writes the status of each resource onto its object: when what it says has changed at once, counters every 15 minutes. What it writes
- * is never read back as anything but "this is written already", so that a restart does not write everything once more.
+ * is never read back as anything but "this is written already", so that a restart does not write everything once more, and what
+ * somebody else has changed of it is put right.
  */
 export class StatusSink {
   readonly #options: StatusSinkOptions
-  readonly #queue = new KeyQueue()
-  readonly #stopping = new AbortController()
-  readonly #written = new Map<ResourceKey, Written>()
-  #failures = 0
-  #running: Promise<void> = Promise.resolve()
+  readonly #loop: WriteLoop
+  readonly #onObject = new Map<ResourceKey, OnObject>()
+  /** It has been said that statuses may not be written. */
+  #refused = false
   #unsubscribe: () => void = () => undefined
 
   constructor(options: StatusSinkOptions) {
     this.#options = options
+    this.#loop = new WriteLoop({ ...options, parallel: PARALLEL, write: (key, signal) => this.#write(key, signal) })
   }
 
   /** An object as the server has it. */
   seen(key: ResourceKey, object: Readonly<Record<string, unknown>>): void {
     const { uid } = isRecord(object['metadata']) ? object['metadata'] : {}
-    if (typeof uid !== 'string' || this.#written.get(key)?.uid === uid) return
-    this.#written.set(key, this.#writtenOf(uid, isRecord(object['status']) ? object['status'] : {}))
+    const version = versionOf(object) ?? ''
+    const known = this.#onObject.get(key)
+    if (typeof uid !== 'string' || (known?.uid === uid && isNoNews(version, known.version))) return
+    const found = this.#writtenOf({ uid, version }, isRecord(object['status']) ? object['status'] : {})
+    if (known?.uid !== uid) return void this.#onObject.set(key, found)
+    if (found.statement === known.statement) return
+    // Ours, of which the answer is still on its way; or somebody else's.
+    const mends = found.at - known.mendedAt >= MEND_MS
+    this.#onObject.set(key, { ...found, mendedAt: mends ? found.at : known.mendedAt })
+    if (mends) this.#loop.add([key])
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.#queue.add(keys))
-    this.#running = this.#run()
+    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.#loop.add(keys))
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe()
-    this.#stopping.abort()
-    await this.#running
+    await this.#loop.stop()
   }
 
-  async #run(): Promise<void> {
-    const { clock, mayWrite } = this.#options
-    const { signal } = this.#stopping
-    for (;;) {
-      await this.#queue.nonEmpty(signal)
-      while (!signal.aborted && !mayWrite()) await sleep(clock, NOT_OURS_TO_WRITE_MS, signal)
-      if (signal.aborted) return
-      await this.#writeAll(this.#queue.drain() as ResourceKey[])
-    }
-  }
-
-  /** In turn; after a failure that may pass, the rest waits along, for the next one would fail the same way. */
-  async #writeAll(keys: ResourceKey[]): Promise<void> {
-    const { clock, random } = this.#options
-    const { signal } = this.#stopping
-    for (const [index, key] of keys.entries()) {
-      const failure = await this.#write(key)
-      if (signal.aborted) return
-      if (!failure) continue
-      this.#queue.add(keys.slice(index))
-      this.#failures += 1
-      const delayMs = Math.max(backoffMs(BACKOFF, this.#failures, random), failure.retryAfterMs ?? 0)
-      return sleep(clock, delayMs, signal)
-    }
-  }
-
-  /** Why it could not be written and is to be tried again. */
-  async #write(key: ResourceKey): Promise<Failure | undefined> {
+  async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {
     const { listing, writes } = this.#options
-    if (!this.#due(key, listing.get(key))) return undefined
-    await writes.take(this.#stopping.signal)
+    if (!this.#due(key, listing.get(key))) return 'nothing to write'
+    await writes.take(signal)
     // Waiting may have taken long: what is true now is written.
     const resource = listing.get(key)
     const uid = resource?.metadata.uid
-    if (!resource || uid === undefined || this.#stopping.signal.aborted) return undefined
-    const failure = await this.#apply(resource, uid)
-    if (!failure) {
-      this.#failures = 0
-      this.#written.set(key, this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>))
-      return undefined
-    }
-    return this.#judge(key, failure)
+    if (!resource || uid === undefined || signal.aborted) return 'nothing to write'
+    const applied = await this.#apply(resource, uid, signal)
+    if (!applied.ok) return this.#judge(key, applied.error)
+    this.#refused = false
+    this.#keep(key, this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource)))
+    return 'written'
+  }
+
+  #keep(key: ResourceKey, written: OnObject): void {
+    const known = this.#onObject.get(key)
+    const isOvertaken = known?.uid === written.uid && isOlder(written.version, known.version)
+    // Changed since by somebody else, which the watch was faster to tell than the server to answer.
+    if (isOvertaken) this.#loop.add([key])
+    else this.#onObject.set(key, { ...written, mendedAt: known?.mendedAt ?? -Infinity })
   }
 
   #due(key: ResourceKey, resource: ResourceWithStatus | undefined): boolean {
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined) {
-      this.#written.delete(key)
+      this.#onObject.delete(key)
       return false
     }
-    const before = this.#written.get(key)
-    const now = this.#writtenOf(uid, resource.status as unknown as Record<string, unknown>)
+    const before = this.#onObject.get(key)
+    const now = this.#writtenOf({ uid, version: '' }, fieldsOf(resource))
     if (before?.uid !== uid || before.statement !== now.statement) return true
     return before.counters !== now.counters && now.at - before.at >= COUNTERS_MS
   }
 
-  async #apply({ apiVersion, kind, metadata, status }: ResourceWithStatus, uid: string): Promise<Failure | undefined> {
+  #apply(
+    { apiVersion, kind, metadata, status }: ResourceWithStatus,
+    uid: string,
+    signal: AbortSignal,
+  ): Promise<Result<unknown, Failure>> {
     const { api, namespace } = this.#options
-    const answer = await api.call({
+    return api.call({
       method: 'PATCH',
       path: `${resourcePath(kind as Kind, namespace)}/${metadata.name}/status`,
       query: { fieldManager: FIELD_MANAGER, force: 'true' },
       contentType: 'application/apply-patch+yaml',
       // With the uid, a status never lands on another object of the same name.
       body: { apiVersion, kind, metadata: { name: metadata.name, namespace, uid }, status },
-      signal: this.#stopping.signal,
+      signal,
     })
-    return answer.ok ? undefined : answer.error
   }
 
-  #judge(key: ResourceKey, failure: Failure): Failure | undefined {
+  #judge(key: ResourceKey, failure: Failure): Written {
     const { log } = this.#options
+    const fields = { resource: key, reason: failure.message }
     switch (failure.kind) {
       case 'missing':
       case 'conflict':
         // Deleted, or made anew meanwhile: the watch tells, and then its status is judged again.
-        this.#written.delete(key)
-        return undefined
+        this.#onObject.delete(key)
+        return 'nothing to write'
       case 'refused':
       case 'expired':
-        log.error({ resource: key, reason: failure.message }, 'the API server refuses the status')
-        return undefined
+        log.error(fields, 'the API server refuses the status')
+        return 'nothing to write'
       case 'forbidden':
-        if (this.#failures === 0) {
-          log.error(
-            { resource: key, reason: failure.message },
-            'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md',
-          )
-        }
+        if (!this.#refused) log.error(fields, MAY_NOT_WRITE)
+        this.#refused = true
         return failure
       case 'unavailable':
         return failure
     }
   }
 
-  #writtenOf(uid: string, status: Readonly<Record<string, unknown>>): Written {
-    const { delivery = null, ...statement } = status
+  #writtenOf(object: Pick<OnObject, 'uid' | 'version'>, status: Readonly<Record<string, unknown>>): OnObject {
+    const { delivery = null, conditions, ...rest } = status
     return {
-      uid,
-      statement: canonicalHash(statement),
+      ...object,
+      statement: canonicalHash([rest, ourConditions(conditions)]),
       counters: canonicalHash(delivery),
       at: this.#options.clock.elapsed(),
+      mendedAt: -Infinity,
     }
   }
+}
+
+/** What is older than, or the same as, what is known already; with versions that cannot be compared, nothing is. */
+function isNoNews(version: string, known: string): boolean {
+  return version === known || isOlder(version, known)
+}
+
+function fieldsOf({ status }: ResourceWithStatus): Readonly<Record<string, unknown>> {
+  return status as unknown as Readonly<Record<string, unknown>>
+}
+
+/** Others may have conditions of their own on the object, and the server its own order. */
+function ourConditions(conditions: unknown): unknown[] {
+  const all = Array.isArray(conditions) ? conditions.filter(isRecord) : []
+  return CONDITION_TYPES.flatMap((type) => all.filter((condition) => condition['type'] === type))
 }

@@ -16,18 +16,24 @@ export class TokenBucket {
     this.#countedAt = clock.elapsed()
   }
 
-  /** Takes one if there is one. */
-  tryTake(): boolean {
+  /** How many could be taken now. */
+  get left(): number {
     this.#fill()
-    if (this.#tokens < 1) return false
+    return Math.floor(this.#tokens)
+  }
+
+  /** Takes one if there is one, and that leaves as many as are to be left. */
+  tryTake(left = 0): boolean {
+    this.#fill()
+    if (this.#tokens < 1 + left) return false
     this.#tokens -= 1
     return true
   }
 
   /** Takes one as soon as there is one, or nothing once `signal` aborts. */
-  async take(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.tryTake()) {
-      await sleep(this.#clock, Math.ceil(((1 - this.#tokens) * 1000) / this.#perSecond), signal)
+  async take(signal: AbortSignal, left = 0): Promise<void> {
+    while (!signal.aborted && !this.tryTake(left)) {
+      await sleep(this.#clock, Math.ceil(((1 + left - this.#tokens) * 1000) / this.#perSecond), signal)
     }
   }
 

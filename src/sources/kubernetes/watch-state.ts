@@ -12,13 +12,20 @@ import type { Failure } from './failure.ts'
  * `watching`: changes come in, each with the version it led to. A watch that ends by itself, at its time or because the connection was
  * lost, is opened again at the last version, so that nothing is lost and nothing comes twice; at once if it had held for a while.
  * Only if the server no longer knows that version is there no way but listing. A watch is never trusted for ever: some time after the
- * last list, its next end leads to a list.
+ * last list, its next end leads to checking.
+ *
+ * `checking`: everything is read once more, as it was at the very version the watch had come to. Whatever differs had been missed: it is
+ * counted as drift, told and put right, and watching goes on from there. If the server no longer has that version, or cannot do
+ * this, there is no telling what was missed, and listing puts it right.
  *
  * `waiting`: the server refused, failed or was not there. The wait doubles with each failure in a row, is random so that many programs
  * do not come back at once, and is at least what the server asked for. A watch that held for a while ends the row. Then the
  * machine goes on where it was, except after 403 and 404: permissions or the resource itself have gone, so what is there is listed.
  */
-export type WatchState = Listing | Watching | Waiting
+export type WatchState = Reading | Waiting
+
+/** The states in which something is asked of the server. */
+export type Reading = Listing | Watching | Checking
 
 interface Listing {
   readonly kind: 'listing'
@@ -30,15 +37,21 @@ interface Listing {
 interface Watching {
   readonly kind: 'watching'
   readonly resourceVersion: string
-  /** On the clock's `elapsed`: an end after this leads to a list. */
-  readonly listAfter: number
+  /** On the clock's `elapsed`: an end after this leads to a check. */
+  readonly checkAfter: number
+  readonly failures: number
+}
+
+interface Checking {
+  readonly kind: 'checking'
+  readonly resourceVersion: string
   readonly failures: number
 }
 
 interface Waiting {
   readonly kind: 'waiting'
   readonly delayMs: number
-  readonly next: Listing | Watching
+  readonly next: Reading
 }
 
 export type Outcome =
@@ -54,20 +67,18 @@ export interface StepContext {
 }
 
 const BACKOFF = { firstMs: 800, factor: 2, maxMs: 30_000 }
-/** A server may ask for more patience than we have. */
-const RETRY_AFTER_MAX_MS = 300_000
 /** A watch that held this long was a good one. */
 const HEALTHY_MS = 30_000
-/** The time after which a list checks what watching has led to, plus up to as much again. */
-const LIST_AGAIN_MS = 30 * 60_000
+/** The time after which it is checked what watching has led to, plus up to as much again. */
+const CHECK_AFTER_MS = 30 * 60_000
 
 export const START: WatchState = list(true, 0)
 
-export function step(state: Listing | Watching, outcome: Outcome, context: StepContext): WatchState {
+export function step(state: Reading, outcome: Outcome, context: StepContext): WatchState {
   switch (outcome.kind) {
     case 'listed': {
-      const listAfter = context.now + LIST_AGAIN_MS * (1 + context.random.fraction())
-      return { kind: 'watching', resourceVersion: outcome.resourceVersion, listAfter, failures: state.failures }
+      const checkAfter = context.now + CHECK_AFTER_MS * (1 + context.random.fraction())
+      return { kind: 'watching', resourceVersion: outcome.resourceVersion, checkAfter, failures: state.failures }
     }
     case 'ended':
       return afterEnd(state, outcome, context)
@@ -77,23 +88,23 @@ export function step(state: Listing | Watching, outcome: Outcome, context: StepC
 }
 
 function afterEnd(
-  state: Listing | Watching,
+  state: Reading,
   { resourceVersion, ranMs }: Extract<Outcome, { kind: 'ended' }>,
   context: StepContext,
 ): WatchState {
   const healthy = ranMs >= HEALTHY_MS
   const failures = healthy ? 0 : state.failures + 1
-  const due = state.kind === 'watching' && context.now >= state.listAfter
-  const next: Listing | Watching = due ? list(true, failures) : moved(state, resourceVersion, failures)
+  const next = moved({ ...state, failures }, resourceVersion, context)
   return healthy ? next : wait(next, undefined, context)
 }
 
 function afterFailure(
-  state: Listing | Watching,
+  state: Reading,
   { failure, resourceVersion, ranMs }: Extract<Outcome, { kind: 'failed' }>,
   context: StepContext,
 ): WatchState {
   const failures = (ranMs >= HEALTHY_MS ? 0 : state.failures) + 1
+  if (state.kind === 'checking') return afterCheck(failures, failure, context)
   switch (failure.kind) {
     case 'expired': {
       const next = list(state.kind === 'watching', failures)
@@ -105,21 +116,29 @@ function afterFailure(
     case 'unavailable':
     case 'conflict':
     case 'refused':
-      return wait(moved(state, resourceVersion, failures), failure.retryAfterMs, context)
+      return wait(moved({ ...state, failures }, resourceVersion, context), failure.retryAfterMs, context)
   }
+}
+
+/** That the version is gone, or not understood, says nothing against the server. */
+function afterCheck(failures: number, { kind, retryAfterMs }: Failure, context: StepContext): WatchState {
+  if (kind === 'expired' || kind === 'refused') return list(true, failures - 1)
+  return wait(list(true, failures), retryAfterMs, context)
 }
 
 function list(paged: boolean, failures: number): Listing {
   return { kind: 'listing', paged, failures }
 }
 
-/** The same again, a watch from where it came to. */
-function moved(state: Listing | Watching, reached: string | undefined, failures: number): Listing | Watching {
-  if (state.kind === 'listing') return { ...state, failures }
-  return { ...state, failures, resourceVersion: reached ?? state.resourceVersion }
+/** The same again, a watch from where it came to; or, if it is time, the check of it. */
+function moved(state: Reading, reached: string | undefined, { now }: StepContext): Reading {
+  if (state.kind !== 'watching') return state
+  const resourceVersion = reached ?? state.resourceVersion
+  return now >= state.checkAfter
+    ? { kind: 'checking', resourceVersion, failures: state.failures }
+    : { ...state, resourceVersion }
 }
 
-function wait(next: Listing | Watching, retryAfterMs: number | undefined, { random }: StepContext): Waiting {
-  const asked = Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS)
-  return { kind: 'waiting', delayMs: Math.max(asked, backoffMs(BACKOFF, next.failures, random)), next }
+function wait(next: Reading, retryAfterMs: number | undefined, { random }: StepContext): Waiting {
+  return { kind: 'waiting', delayMs: Math.max(retryAfterMs ?? 0, backoffMs(BACKOFF, next.failures, random)), next }
 }

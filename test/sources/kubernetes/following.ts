@@ -1,4 +1,4 @@
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { createApi, type Api } from '../../../src/sources/kubernetes/api.ts'
 import { createConnection } from '../../../src/sources/kubernetes/connection.ts'
 import { systemRandom } from '../../../src/base/random.ts'
@@ -19,6 +19,7 @@ export interface Bench {
   readonly parts: { api: Api; namespace: string; clock: FakeClock; random: typeof systemRandom; log: typeof quiet }
   /** Looks until it holds, time going on meanwhile, a second with each look. */
   until<T>(look: () => T | Promise<T>): Promise<T>
+  /** Fails if a connection is left. */
   close(): Promise<void>
 }
 
@@ -46,6 +47,7 @@ export async function openBench(options: FakeApiServerOptions = {}): Promise<Ben
       ),
     async close() {
       await connection.close()
+      await vi.waitFor(() => expect(server.sockets).toEqual([]), { timeout: 5_000, interval: 5 })
       await server.close()
     },
   }

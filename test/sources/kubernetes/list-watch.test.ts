@@ -8,6 +8,7 @@ let bench: Bench
 let watch: ListWatch<string>
 /** Every name that was told, in order. */
 let told: string[]
+let driftExpected: number
 
 const put = (name: string, url: string) => bench.server.objects.put(webhook(name, { url: `https://${url}.example/` }))
 const remove = (name: string) => bench.server.objects.delete('webhooks', name)
@@ -38,6 +39,7 @@ function follow(): ListWatch<string> {
 beforeEach(async () => {
   bench = await openBench()
   told = []
+  driftExpected = 0
   put('a', 'one')
   put('b', 'one')
   watch = follow()
@@ -45,6 +47,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await watch.stop()
   await bench.close()
+  expect(watch.drift).toBe(driftExpected)
 })
 
 describe('in fair weather', () => {
@@ -98,6 +101,9 @@ const FAULTS: [string, FaultMatch, Fault, number][] = [
   ['a list reset', { verb: 'list' }, { kind: 'reset' }, 2],
   ['a list cut short', { verb: 'list' }, { kind: 'cut', afterBytes: 300, by: 'end' }, 1],
   ['a list that never comes', { verb: 'list' }, { kind: 'hang' }, 1],
+  ['a list that stops half-way', { verb: 'list' }, { kind: 'cut', afterBytes: 300, by: 'silence' }, 1],
+  ['504 on the list', { verb: 'list' }, { kind: 'status', code: 504 }, 2],
+  ['a slow list', { verb: 'list' }, { kind: 'slow', delayMs: 20 }, 1],
   ['410 on the list', { verb: 'list' }, { kind: 'gone', as: 'answer' }, 2],
   ['401 once', { verb: 'list' }, { kind: 'status', code: 401 }, 1],
   ['403 for a while', { verb: 'list' }, { kind: 'status', code: 403 }, 4],
@@ -125,6 +131,7 @@ describe('whatever goes wrong, the objects come to be as they are in the cluster
     put('c', 'one')
     await converged()
     await bench.until(() => expect(watch.trouble).toBeUndefined())
+    expect(bench.server.sockets.length).toBeLessThanOrEqual(2)
   })
 
   it('a page forgotten by the server in the middle of a list', async () => {
@@ -187,6 +194,39 @@ describe('whatever goes wrong, the objects come to be as they are in the cluster
     await converged()
   })
 
+  it('events told twice, in one piece, out of turn, and a bookmark that is late', async () => {
+    await watch.start()
+    await watching()
+    const before = bench.server.revision
+    const object = bench.server.objects.get('webhooks', 'a')
+    put('a', 'two')
+    remove('b')
+    await converged()
+    const again = (type: string) => `${JSON.stringify({ type, object })}\n`
+    current().send(again('ADDED') + again('MODIFIED'))
+    current().bookmark(String(before))
+    put('c', 'one')
+    await converged()
+    expect(told.sort()).toEqual(['a', 'a', 'b', 'b', 'c'])
+    current().end()
+    put('d', 'one')
+    await converged()
+    expect(told.sort()).toEqual(['a', 'a', 'b', 'b', 'c', 'd'])
+  })
+
+  it('a server that forgets nearly everything at once', async () => {
+    await watch.start()
+    for (let round = 0; round < 3; round += 1) {
+      await watching()
+      put(`w${round}`, 'one')
+      bench.server.compact()
+      current().reset()
+      put('a', `round-${round}`)
+      bench.server.compact()
+      await converged()
+    }
+  })
+
   it.each([
     ['of its own kind', new ApiError(500, 'InternalError', 'oops')],
     ['410', new ApiError(410, 'Expired', 'too old')],
@@ -237,5 +277,58 @@ describe('a list after a gap', () => {
     await bench.server.restart()
     await converged()
     expect(told.sort()).toEqual(['a', 'b', 'c'])
+  })
+})
+
+describe('what watching has led to is compared with the cluster, some time after the last list', () => {
+  /** The watch comes to its end at the version the server has now, an hour later. */
+  async function endLater(): Promise<void> {
+    const timers = bench.clock.timers
+    current().bookmark()
+    await vi.waitFor(() => expect(bench.clock.timers).toBe(timers + 1))
+    bench.clock.advance(60 * 60_000)
+  }
+
+  it('and finds nothing', async () => {
+    await watch.start()
+    await watching()
+    put('a', 'two')
+    await converged()
+    await endLater()
+    await bench.until(() => expect(bench.server.requests.count('list', 'webhooks')).toBe(2))
+    expect(bench.server.requests.all.filter(({ query }) => query.get('resourceVersionMatch') === 'Exact')).toHaveLength(
+      1,
+    )
+    put('b', 'two')
+    await converged()
+  })
+
+  it('or what was never told: that is counted, and made up for', async () => {
+    for (let index = 0; index < 600; index += 1) put(`w${index}`, 'one')
+    await watch.start()
+    await watching()
+    current().lose()
+    put('a', 'two')
+    remove('b')
+    put('c', 'one')
+    await endLater()
+    await converged()
+    driftExpected = 3
+    put('a', 'three')
+    await converged()
+  })
+
+  it('or cannot tell, because the server has forgotten: then it is only made up for', async () => {
+    await watch.start()
+    await watching()
+    current().lose()
+    put('a', 'two')
+    const timers = bench.clock.timers
+    current().bookmark()
+    await vi.waitFor(() => expect(bench.clock.timers).toBe(timers + 1))
+    put('c', 'one')
+    bench.server.compact()
+    bench.clock.advance(60 * 60_000)
+    await converged()
   })
 })

@@ -98,7 +98,7 @@ describe('the resources of a namespace', () => {
     await start()
     const [problem] = source.problems()
     expect(problem).toMatchObject({ code: 'NotPermitted' })
-    expect(problem?.hint).toContain('Grant get, list and watch on')
+    expect(problem?.hint).toContain('Grant list and watch on')
     expect(source.silent('default/a')).toBe(true)
     bench.server.setUsers([{ ...USER, rules: shippedRules() }])
     await bench.until(() => expect(source.get('Webhook/a')).toBeDefined())
@@ -133,6 +133,18 @@ describe('Secrets', () => {
       },
       { timeout: 10_000, interval: 10 },
     )
+  })
+
+  it('that only a spec in force still reads are kept, from the start on, until it no longer does', async () => {
+    put(secret('one', { secret: LONG, other: LONG }), webhook('a', signed('one', 'other')))
+    secrets.inForce?.('Webhook/a', [{ name: 'one', key: 'secret' }])
+    await start()
+    expect(said('one')).toBe(LONG)
+    put(secret('one', { secret: 'another', other: LONG }))
+    await bench.until(() => expect(said('one')).toBe('another'))
+    secrets.inForce?.('Webhook/a', [])
+    put(secret('one', { secret: 'a third', other: 'changed' }))
+    await bench.until(() => expect([said('one', 'other'), said('one')]).toEqual(['changed', 'unreadable']))
   })
 
   it('change when rotated, labelled, unlabelled, deleted and made', async () => {

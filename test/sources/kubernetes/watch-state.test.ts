@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Failure } from '../../../src/sources/kubernetes/failure.ts'
+import { failureOf, type Failure } from '../../../src/sources/kubernetes/failure.ts'
 import { START, step, type Outcome, type WatchState } from '../../../src/sources/kubernetes/watch-state.ts'
 
 const context = { now: 0, random: { fraction: () => 0.5 } }
@@ -52,6 +52,23 @@ describe('following a resource', () => {
     expect(after(once, { kind: 'listed', resourceVersion: '1' }, failed('expired'))).toMatchObject({ kind: 'waiting' })
   })
 
+  it('checks, some time after the last list, what watching has led to; and watches on from there', () => {
+    const later = { ...context, now: 45 * 60_000 }
+    const watching = listed as Parameters<typeof step>[0]
+    const ended = { kind: 'ended', resourceVersion: '90', ranMs: 300_000 } as const
+    expect(step(watching, ended, { ...context, now: 44 * 60_000 })).toMatchObject({ kind: 'watching' })
+    const checking = step(watching, ended, later)
+    expect(checking).toMatchObject({ kind: 'checking', resourceVersion: '90' })
+    expect(step(watching, failed('unavailable', { resourceVersion: '90' }), later)).toMatchObject({
+      next: { kind: 'checking', resourceVersion: '90' },
+    })
+    const watchesOn = after(checking, { kind: 'listed', resourceVersion: '90' })
+    expect(watchesOn).toMatchObject({ kind: 'watching', resourceVersion: '90' })
+    for (const kind of ['expired', 'refused'] as const)
+      expect(after(checking, failed(kind))).toMatchObject({ kind: 'listing', paged: true, failures: 0 })
+    expect(after(checking, failed('unavailable'))).toMatchObject({ kind: 'waiting', next: { kind: 'listing' } })
+  })
+
   it('lists in one piece when the server forgot the place between two pages', () => {
     expect(after(START, failed('expired'))).toMatchObject({ kind: 'listing', paged: false })
   })
@@ -63,23 +80,21 @@ describe('following a resource', () => {
     },
   )
 
+  it('tells a lack of permission from a namespace that is on its way out', () => {
+    const causes = [{ reason: 'NamespaceTerminating', message: '', field: 'metadata.namespace' }]
+    expect(failureOf(403, { message: 'no', details: { causes } })).toEqual({ kind: 'refused', message: 'no' })
+    expect(failureOf(403, { message: 'no' })).toEqual({ kind: 'forbidden', message: 'no' })
+  })
+
   it('waits at least as long as the server asks, within reason', () => {
     expect(delayOf(after(listed, failed('unavailable', { retryAfterMs: 7_000 })))).toBe(7_000)
-    expect(delayOf(after(listed, failed('unavailable', { retryAfterMs: 9_999_999 })))).toBe(300_000)
+    expect(failureOf(503, undefined, '7')).toMatchObject({ kind: 'unavailable', retryAfterMs: 7_000 })
+    expect(failureOf(429, { details: { retryAfterSeconds: 99_999 } })).toMatchObject({ retryAfterMs: 300_000 })
   })
 
   it('forgets its failures once a watch has held for a while', () => {
     const failing = after(listed, failed('unavailable'), failed('unavailable'), failed('unavailable'))
     expect(delayOf(after(failing, failed('unavailable')))).toBe(4800)
     expect(delayOf(after(failing, failed('unavailable', { ranMs: 60_000 })))).toBe(600)
-  })
-
-  it('checks what watching led to by a list, some time after the last one', () => {
-    const state = step(
-      listed as Extract<WatchState, { kind: 'watching' }>,
-      { kind: 'ended', resourceVersion: '99', ranMs: 300_000 },
-      { ...context, now: 50 * 60_000 },
-    )
-    expect(state).toMatchObject({ kind: 'listing', paged: true })
   })
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ResourceKey } from '../../../src/resources/resource.ts'
 import { EnvironmentLease } from '../../../src/sources/kubernetes/lease.ts'
 import { StatusSink } from '../../../src/sources/kubernetes/status-sink.ts'
@@ -6,6 +6,7 @@ import { TokenBucket } from '../../../src/sources/kubernetes/token-bucket.ts'
 import { holds } from '../../../src/status/conditions.ts'
 import type { ResourceStatus, ResourceWithStatus } from '../../../src/status/status.ts'
 import { webhook } from '../../support/cluster.ts'
+import type { LoggedRequest } from '../../support/fake-apiserver/index.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 import { openBench, type Bench } from './following.ts'
 
@@ -83,6 +84,17 @@ describe('writing statuses', () => {
   const written = (name: string, message: string) =>
     bench.until(() => expect(JSON.stringify(stored(name))).toContain(`"${message}"`))
 
+  /** The same while time stands still, and the answer has come. */
+  const writtenNow = (name: string, message: string) =>
+    vi.waitFor(
+      () =>
+        expect([JSON.stringify(stored(name)), bench.clock.timers]).toEqual([
+          expect.stringContaining(`"${message}"`),
+          0,
+        ]),
+      { timeout: 10_000, interval: 5 },
+    )
+
   it('writes what is said once, and again when it says something else', async () => {
     say('a', 'one')
     await written('a', 'one')
@@ -141,6 +153,44 @@ describe('writing statuses', () => {
     expect(JSON.stringify(stored('a'))).toContain('example.com/Seen')
   })
 
+  it('what somebody else has changed of it is put right; whoever keeps at it gets one write a minute', async () => {
+    say('a', 'one')
+    await writtenNow('a', 'one')
+    const meddle = (message: string) => {
+      const conditions = [{ ...holds('Ready', 1, message), lastTransitionTime: '2026-05-01T00:00:00Z' }]
+      const status = { observedGeneration: 1, conditions }
+      const object = bench.server.objects.putStatus({ ...webhook('a', {}), status }, 'somebody')
+      sink.seen('Webhook/a', object)
+    }
+    bench.clock.advance(60_000)
+    meddle('not true')
+    await writtenNow('a', 'one')
+    expect(patches()).toBe(2)
+    meddle('not true')
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'one')
+    await writtenNow('b', 'one')
+    expect([patches(), JSON.stringify(stored('a'))]).toEqual([3, expect.stringContaining('not true')])
+    bench.clock.advance(60_000)
+    meddle('not true either')
+    await writtenNow('a', 'one')
+  })
+
+  it('its own writes coming back are no reason to write, whatever order they come in', async () => {
+    const seen = () => bench.server.objects.get('webhooks', 'a') as unknown as Record<string, unknown>
+    say('a', 'one')
+    await written('a', 'one')
+    const first = seen()
+    say('a', 'two')
+    await written('a', 'two')
+    bench.clock.advance(60_000)
+    for (const object of [first, seen(), first]) sink.seen('Webhook/a', object)
+    bench.server.objects.put(webhook('b', {}))
+    say('b', 'one')
+    await written('b', 'one')
+    expect(patches()).toBe(3)
+  })
+
   it.each([
     ['503', { kind: 'status', code: 503 }],
     ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }],
@@ -153,6 +203,17 @@ describe('writing statuses', () => {
     await written('a', 'one')
   })
 
+  it('what a server with older definitions refuses is given up until it turns again; the others are written', async () => {
+    bench.server.faults.inject({ name: 'a', subresource: 'status' }, { kind: 'status', code: 422 }, 1)
+    bench.server.objects.put(webhook('b', {}))
+    say('a', 'one')
+    say('b', 'one')
+    await written('b', 'one')
+    expect(patches()).toBe(2)
+    say('a', 'two')
+    await written('a', 'two')
+  })
+
   it('goes on with the others when an object is gone, or is another one by now', async () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'one')
@@ -162,6 +223,39 @@ describe('writing statuses', () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'two')
     await written('b', 'two')
+  })
+
+  it('a thousand turns at once all arrive, and never more of them than the budget allows', async () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `w${index}`)
+    for (const name of names) bench.server.objects.put(webhook(name, {}))
+    for (const name of names) say(name, 'one')
+    const counts = [0]
+    await bench.until(() => {
+      counts.push(patches())
+      expect(patches()).toBe(1000)
+    })
+    // With each look a second has gone by, before which what was allowed may have been on its way.
+    for (const [seconds, count] of counts.entries()) expect(count).toBeLessThanOrEqual(200 + 20 * seconds)
+    expect(counts.length).toBeGreaterThan(40)
+    await bench.until(() => {
+      for (const name of names) expect(stored(name)).toMatchObject({ observedGeneration: 1 })
+    })
+  })
+
+  it('one that hangs holds up none of the others, and is not overtaken by a later one of its own', async () => {
+    bench.server.faults.inject({ name: 'a', subresource: 'status' }, { kind: 'hang' }, 1)
+    say('a', 'one')
+    await vi.waitFor(() => expect(patches()).toBe(1))
+    for (const name of ['b', 'c', 'd']) {
+      bench.server.objects.put(webhook(name, {}))
+      say(name, 'one')
+    }
+    say('a', 'two')
+    const others = () => ['b', 'c', 'd'].every((name) => JSON.stringify(stored(name)).includes('"one"'))
+    await vi.waitFor(() => expect(others()).toBe(true))
+    expect(patches()).toBe(4)
+    await written('a', 'two')
+    expect(patches()).toBe(5)
   })
 
   it('waits while another operator may have taken over', async () => {
@@ -179,6 +273,18 @@ describe('writing statuses', () => {
 
 describe('the lease of an environment', () => {
   const create = (identity: string) => new EnvironmentLease({ ...bench.parts, identity })
+  /** Asked a moment ago and not answered yet; what was asked before that never will be. */
+  const isUnderWay = ({ status, atMs }: LoggedRequest) => status === undefined && Date.now() - atMs < 250
+  /** Looks until it holds; time goes on only once all that was asked is answered: a slow machine must not make a lease end. */
+  const until = <T>(look: () => T | Promise<T>) =>
+    vi.waitFor(
+      async () => {
+        await new Promise(setImmediate)
+        if (!bench.server.requests.all.some(isUnderWay)) bench.clock.advance(1000)
+        return await look()
+      },
+      { timeout: 15_000, interval: 10 },
+    )
   const spec = () => bench.server.objects.get('leases', 'nepenthes-operator')?.spec
 
   it('is held by one; given back, the next has it at once', async () => {
@@ -186,10 +292,10 @@ describe('the lease of an environment', () => {
     expect(await first.acquire()).toBe(true)
     let taken = false
     const waiting = second.acquire().then(() => (taken = true))
-    await bench.until(() => expect(bench.server.requests.count('update', 'leases')).toBeGreaterThan(3))
+    await until(() => expect(bench.server.requests.count('update', 'leases')).toBeGreaterThan(3))
     expect([taken, spec()]).toEqual([false, expect.objectContaining({ holderIdentity: 'first', leaseTransitions: 0 })])
     await first.release()
-    await bench.until(() => expect(taken).toBe(true))
+    await until(() => expect(taken).toBe(true))
     await waiting
     expect(spec()).toMatchObject({ holderIdentity: 'second', leaseTransitions: 1 })
     await second.release()
@@ -200,14 +306,14 @@ describe('the lease of an environment', () => {
     const first = create('first')
     await first.acquire()
     const restore = bench.server.faults.inject({ verb: 'get', resource: 'leases' }, { kind: 'status', code: 503 })
-    await bench.until(() => expect(first.certain).toBe(false))
+    await until(() => expect(first.certain).toBe(false))
     restore()
     const current = bench.server.objects.get('leases', 'nepenthes-operator')
     bench.server.objects.put({
       ...(current as NonNullable<typeof current>),
       spec: { ...(current?.spec as object), holderIdentity: 'second' },
     })
-    const lost = await bench.until(async () => Promise.race([first.lost, Promise.reject(new Error('not yet'))]))
+    const lost = await until(async () => Promise.race([first.lost, Promise.reject(new Error('not yet'))]))
     expect(lost.message).toContain('second')
     await first.release()
     expect(spec()).toMatchObject({ holderIdentity: 'second' })
@@ -219,10 +325,48 @@ describe('the lease of an environment', () => {
     let lost = false
     void first.lost.then(() => (lost = true))
     await bench.server.stop()
-    await bench.until(() => expect(first.certain).toBe(false))
+    await until(() => expect(first.certain).toBe(false))
     await bench.server.restart()
-    await bench.until(() => expect(first.certain).toBe(true))
+    await until(() => expect(first.certain).toBe(true))
     expect(lost).toBe(false)
+    await first.release()
+  })
+
+  it.each([3_600_000, -3_600_000])('is neither lost nor taken by a wall clock that steps by %i ms', async (ms) => {
+    const [first, second] = [create('first'), create('second')]
+    await first.acquire()
+    const renewals = () => bench.server.requests.count('update', 'leases')
+    let taken = false
+    const waiting = second.acquire().then((held) => (taken = held))
+    bench.clock.step(ms)
+    await until(() => expect(renewals()).toBeGreaterThan(10))
+    expect([taken, first.certain, spec()]).toEqual([false, true, expect.objectContaining({ leaseTransitions: 0 })])
+    await second.release()
+    await waiting
+    await first.release()
+  })
+
+  it('is not relied on after a standstill, until it has been renewed', async () => {
+    const first = create('first')
+    await first.acquire()
+    bench.clock.advance(20_000)
+    expect(first.certain).toBe(false)
+    await until(() => expect(first.certain).toBe(true))
+    await first.release()
+  })
+
+  it.each([
+    ['409 again and again', { kind: 'status', code: 409 }],
+    ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }],
+    ['403', { kind: 'status', code: 403 }],
+    ['an answer lost on the way', { kind: 'lost' }],
+  ] as const)('is kept through %s', async (_name, fault) => {
+    const first = create('first')
+    await first.acquire()
+    bench.server.faults.inject({ verb: 'update', resource: 'leases' }, fault, 3)
+    await until(() => expect(bench.server.requests.count('update', 'leases')).toBeGreaterThan(4))
+    await until(() => expect(first.certain).toBe(true))
+    expect(spec()).toMatchObject({ holderIdentity: 'first', leaseTransitions: 0 })
     await first.release()
   })
 

@@ -2,6 +2,7 @@ import type { Cause } from './api-error.ts'
 import { CRD_KEY } from './built-ins.ts'
 import type { CelRules } from './cel.ts'
 import { type CrdVersion, crdSpec } from './custom-resources.ts'
+import { eventProblems } from './events.ts'
 import { type Fields, type KubeObject, isFields } from './object.ts'
 import type { ResourceType } from './resource-type.ts'
 import { type Schema, propertySchema } from './schema.ts'
@@ -47,8 +48,16 @@ const QUALIFIED =
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$/
 
 /** What is wrong with an object besides its schema. */
-export function semanticProblems(type: ResourceType, object: KubeObject, cel: CelRules): Cause[] {
-  return [...metadataProblems(type, object), ...(type.storageKey === CRD_KEY ? crdProblems(object, cel) : [])]
+export function semanticProblems(
+  type: ResourceType,
+  object: KubeObject,
+  { before, cel }: { readonly before: KubeObject | undefined; readonly cel: CelRules },
+): Cause[] {
+  return [
+    ...metadataProblems(type, object),
+    ...(type.storageKey === CRD_KEY ? crdProblems(object, cel) : []),
+    ...(type.group === 'events.k8s.io' ? eventProblems(object, before) : []),
+  ]
 }
 
 function metadataProblems({ storageKey }: ResourceType, { metadata }: KubeObject): Cause[] {

@@ -93,9 +93,13 @@ export const MODIFIED = 'the object has been modified; please apply your changes
 export const expired = (message: string, continueToken?: string) =>
   new ApiError(410, 'Expired', message, undefined, continueToken)
 
-export function forbidden(type: ResourceType, name: string, why: string): ApiError {
+export function forbidden(type: ResourceType, name: string, why: string, causes?: readonly Cause[]): ApiError {
   const subject = name === '' ? `${qualified(type)} is forbidden` : `${qualified(type)} "${name}" is forbidden`
-  return new ApiError(403, 'Forbidden', `${subject}: ${why}`, { ...(name !== '' && { name }), ...groupKind(type) })
+  return new ApiError(403, 'Forbidden', `${subject}: ${why}`, {
+    ...(name !== '' && { name }),
+    ...groupKind(type),
+    ...(causes && { causes }),
+  })
 }
 
 const groupKind = ({ plural, group }: ResourceType): Details => ({ ...(group !== '' && { group }), kind: plural })

@@ -10,7 +10,7 @@ import type { LoggedRequest } from './requests.ts'
  * - `gone`: 410, as the answer; or, for a watch, as an ERROR event in the stream.
  * - `reset`: the connection breaks before any answer. `lost`: the same, once the request has had its effect.
  * - `hang`: no answer, ever, and no close.
- * - `cut`: the answer breaks off after so many bytes, by a reset or an orderly end.
+ * - `cut`: the answer breaks off after so many bytes, by a reset or an orderly end; or nothing more comes of it.
  * - `slow`: the answer starts so much later.
  */
 export type Fault =
@@ -25,7 +25,7 @@ export type Fault =
   | { readonly kind: 'reset' }
   | { readonly kind: 'lost' }
   | { readonly kind: 'hang' }
-  | { readonly kind: 'cut'; readonly afterBytes: number; readonly by: 'reset' | 'end' }
+  | { readonly kind: 'cut'; readonly afterBytes: number; readonly by: 'reset' | 'end' | 'silence' }
   | { readonly kind: 'slow'; readonly delayMs: number }
 
 /** Which requests a fault meets: all given fields must agree. */
@@ -143,7 +143,7 @@ function loseAnswer(response: ServerResponse): void {
 }
 
 /** From now on the response takes only so many bytes, then breaks. */
-function cutShort(response: ServerResponse, afterBytes: number, by: 'reset' | 'end'): void {
+function cutShort(response: ServerResponse, afterBytes: number, by: 'reset' | 'end' | 'silence'): void {
   const write = response.write.bind(response)
   const end = response.end.bind(response)
   let left = afterBytes
@@ -156,7 +156,10 @@ function cutShort(response: ServerResponse, afterBytes: number, by: 'reset' | 'e
     if (!isLast) return true
     left = -1
     // Only once it is on its way: a reset throws away what still waits to be sent.
-    write('', () => (by === 'reset' ? response.socket?.resetAndDestroy() : end()))
+    write('', () => {
+      if (by === 'reset') response.socket?.resetAndDestroy()
+      else if (by === 'end') end()
+    })
     return false
   }
   response.write = cut as typeof response.write

@@ -34,6 +34,8 @@ export interface Watch {
   /** Says nothing more, and does not close: a half-open connection. What happens meanwhile is told by `thaw`. */
   freeze(): void
   thaw(): void
+  /** Never tells of what changes from now on, as if nothing had: something on the way that loses data. */
+  lose(): void
 }
 
 export interface WatchRequest {
@@ -134,6 +136,7 @@ function stream(
   let frozen: string[] | undefined
   let isFirst = true
   let isOver = false
+  let isLosing = false
 
   const send = (text: string) => {
     if (isOver) return
@@ -164,7 +167,7 @@ function stream(
     if (change.storageKey === CRD_KEY && endsWatches(change, type)) end()
     if (change.storageKey !== type.storageKey) return
     const seen = eventOf(change, namespace, holds)
-    if (seen) tell(seen)
+    if (seen && !isLosing) tell(seen)
   })
   const remindLater = () => {
     const timer = clock.after(BOOKMARK_MS, () => {
@@ -199,6 +202,9 @@ function stream(
       const held = frozen ?? []
       frozen = undefined
       for (const text of held) send(text)
+    },
+    lose() {
+      isLosing = true
     },
     begin(initial) {
       // The headers go out at once: a client waits for them before it believes that it watches.

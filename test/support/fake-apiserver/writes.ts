@@ -74,7 +74,7 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
       ({ reason, message }) => reason === 'FieldValueTypeInvalid' || NOT_BASE64.test(message),
     )
     if (mistyped && !write.type.custom) throw cannotBeHandled(write.type, mistyped.message)
-    const all = [...problems, ...semanticProblems(write.type, object, cel)]
+    const all = [...problems, ...semanticProblems(write.type, object, { before, cel })]
     if (problems.some(isBlocking)) all.push(UNCHECKED)
     else all.push(...cel.check(write.type.schema, object, before))
     if (all.length > 0) throw invalid(write.type, object.metadata.name, all)
@@ -89,6 +89,13 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
         type,
         name,
         `unable to create new content in namespace ${namespace} because it is being terminated`,
+        [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
       )
   }
 
