@@ -25,6 +25,9 @@ describe('what a query may ask for at once', () => {
     ['work_packages', 'ancestor', '=', 2],
     ['work_packages', 'ancestor', '!', 2],
     ['projects', 'ancestor', '=', 2],
+    ['work_packages', 'watcher', '=', 2],
+    ['principals', 'member', '!', 2],
+    ['projects', 'principal', '=', 2],
   ])('in %s, the filter %s %s comes at most %i times', async (path, name, operator, most) => {
     expect((await get(path, { filters: filters(most, name, operator, '1') })).statusCode).toBe(200)
     for (const valid_subset of ['false', 'true']) {

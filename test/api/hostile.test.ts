@@ -22,6 +22,30 @@ describe('a request made to hurt', () => {
     expect(response.json()).toMatchObject({ errorIdentifier: 'urn:openproject-org:api:v3:errors:InvalidQuery' })
   })
 
+  it.each([
+    [
+      'spelt in four ways',
+      30,
+      ['datesInterval', 'dates_interval', 'datesIntervalId', 'dates_interval_id'],
+      /at most 100/,
+    ],
+    ['each of several conditions', 90, ['datesInterval'], /too many conditions/],
+  ])('by filters without number, %s, is an InvalidQuery', async (_, times, names, message) => {
+    const body = { operator: '<>d', values: ['2020-01-01', '2020-01-01'] }
+    const filters = Array.from({ length: times }, () => Object.fromEntries(names.map((name) => [name, body])))
+    const query = encodeURIComponent(JSON.stringify(filters))
+    const response = await api.call('GET', `/api/v3/work_packages?filters=${query}`)
+    expect(response.statusCode).toBe(400)
+    expect(response.json<{ message: string }>().message).toMatch(message)
+  })
+
+  it.each(['constructor', 'toString', '__proto__'])('by the status %s of a user is refused', async (status) => {
+    const { id } = await api.create('/api/v3/users', {
+      ...{ login: status, email: `${status}@example.net`, firstName: 'A', lastName: 'B', status: 'active' },
+    })
+    expect((await api.call('PATCH', `/api/v3/users/${id}`, { status })).statusCode).toBe(400)
+  })
+
   it('by a name of thousands of words is an InvalidQuery', async () => {
     const filter = { typeahead: { operator: '**', values: ['a '.repeat(2_000)] } }
     const filters = encodeURIComponent(JSON.stringify([filter]))

@@ -104,8 +104,10 @@ describe('logging time', () => {
       return body._embedded.elements.map((element) => element.id)
     }
     expect(await ids('')).not.toContain(running.id)
-    const ongoing = encodeURIComponent('[{"ongoing":{"operator":"=","values":["t"]}}]')
-    expect(await ids(`&filters=${ongoing}`)).toEqual([running.id])
+    for (const name of ['ongoing', 'ongoing_id']) {
+      const ongoing = encodeURIComponent(`[{"${name}":{"operator":"=","values":["t"]}}]`)
+      expect(await ids(`&filters=${ongoing}`)).toEqual([running.id])
+    }
     const stopped = await api.call('PATCH', `/api/v3/time_entries/${running.id}`, { ongoing: false, hours: 'PT2H' })
     expect(stopped.json()).toMatchObject({ ongoing: false, hours: 'PT2H' })
     expect(await ids('')).toContain(running.id)

@@ -220,7 +220,7 @@ describe('the filter by watchers', () => {
     expect([ofMax.includes(work), ofMax.includes(open)]).toEqual([true, false])
     expect(idsOf(await list('=', [person('max').id, 'me'], 'mia'))).toEqual(expect.arrayContaining([work, open]))
     expect(idsOf(await list('!', [person('max').id]))).not.toContain(work)
-    for (const values of [[], ['x'], Array.from({ length: 21 }, (_, i) => i + 1)])
+    for (const values of [[], ['x'], Array.from({ length: 6 }, (_, i) => i + 1)])
       expect(await list('=', values)).toMatchObject({ _type: 'Error' })
   })
 

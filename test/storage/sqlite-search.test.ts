@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -102,6 +103,22 @@ describe('a search in SQLite', () => {
     const [yes, no] = ['answered', 'busy']
     expect(await Promise.all(outcomes)).toEqual([yes, yes, no, yes, no, no, yes, no])
     await store.close()
+  })
+
+  it('waits until a log that has grown long is emptied, for searches without a gap would let it grow for ever', async () => {
+    const store = await filled({ search: { budgetMs: 60_000, waitingMax: 4, logMaxBytes: 128 * 1024 } })
+    const logBytes = () => statSync(join(directory, 'nepenthes.db-wal')).size
+    const before = logBytes()
+    expect(before).toBeGreaterThan(128 * 1024)
+    const searches = await Promise.all([refusal(store, anywhere), refusal(store, anywhere)])
+    expect([searches, logBytes()]).toEqual([['answered', 'answered'], 0])
+    await store.close()
+  })
+
+  it('that waits for the log is ended with the store', async () => {
+    const store = await filled({ search: { budgetMs: 60_000, waitingMax: 4, logMaxBytes: 0 } })
+    const search = store.search('workPackages', anywhere)
+    await Promise.all([expect(search).rejects.toThrow('closed'), store.close()])
   })
 
   it('whose thread does not end is ended with it, after a while', async () => {

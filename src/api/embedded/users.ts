@@ -117,7 +117,7 @@ async function isKept(store: RecordReader, user: UserRecord): Promise<boolean> {
 async function mayBecome(store: RecordReader, user: UserRecord, status: string): Promise<boolean> {
   if (status === user.status) return true
   if (status === 'locked' && (await isKept(store, user))) return false
-  return TRANSITIONS[status]?.includes(user.status) ?? false
+  return Object.hasOwn(TRANSITIONS, status) && (TRANSITIONS[status]?.includes(user.status) ?? false)
 }
 
 /** Nobody changes their own rank or name to the program; only administrators others'. */

@@ -198,9 +198,9 @@ async function conditions<T extends TableName>(
   }
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled
-  const { valid } = compiled.value
+  const { valid, names } = compiled.value
   const { hidden } = definition
-  const hide = hidden && !valid.some((input) => input.name === hidden.unless) ? hidden.where : []
+  const hide = hidden && !names.has(hidden.unless) ? hidden.where : []
   const visible = await definition.visible(viewer, context.store)
   return ok({ where: [...visible, ...within, ...compiled.value.where, ...hide], valid })
 }

@@ -17,15 +17,27 @@ export function watchedBy(store: RecordReader, userId: number): Promise<Readonly
   return store.values('watchers', 'workPackageId', [{ column: 'userId', comparison: '=', value: userId }])
 }
 
-/** The same as far as the viewer may know it: of others, what they see, in projects the viewer works in. */
+/** Of these work packages those the user watches. */
+export function watchedOf(store: RecordReader, userId: number, ids: readonly number[]): Promise<ReadonlySet<number>> {
+  return store.values('watchers', 'workPackageId', [
+    { column: 'userId', comparison: '=', value: userId },
+    { column: 'workPackageId', comparison: 'in', value: ids },
+  ])
+}
+
+/** Who watches more is not asked about: each of these is looked at for who may see it. */
+const WATCHED_MAX = 10_000
+
+/** What the user watches as far as the viewer may know it: of others, what they see, in projects the viewer works in. Undefined: too much. */
 export async function knownWatchedBy(
   store: RecordReader,
   viewer: Viewer,
   userId: number,
-): Promise<ReadonlySet<number>> {
+): Promise<ReadonlySet<number> | undefined> {
   const watched = await watchedBy(store, userId)
   const user = await store.get('users', userId)
   if (userId === viewer.id || !user || watched.size === 0) return watched
+  if (watched.size > WATCHED_MAX) return undefined
   return store.values('workPackages', 'id', [
     { column: 'id', comparison: 'in', value: [...watched] },
     ...inOwnProjects<'workPackages'>('projectId')(viewer),
@@ -74,6 +86,6 @@ export async function writtenWithWatchLinks(
   written: Result<string, ApiError>,
 ): Promise<Result<string, ApiError>> {
   if (!written.ok) return written
-  const watched = await watchedBy(store, viewer.id)
+  const watched = await watchedOf(store, viewer.id, [id])
   return ok(withWatchLinks(written.value, id, { viewer, watched: watched.has(id), works: true }))
 }

@@ -22,7 +22,7 @@ import { workPackageJson } from './representers/json.ts'
 import { projectLink } from './representers/project.ts'
 import { userLink } from './representers/user.ts'
 import { embeddedSchemas, schemasLink } from './schemas.ts'
-import { watchedBy, withWatchLinks } from './watching.ts'
+import { watchedOf, withWatchLinks } from './watching.ts'
 
 const byUser = (column: 'assigneeId' | 'authorId' | 'responsibleId'): GroupKey<'workPackages'> =>
   groupBy(column, 'users', ['firstName', 'lastName'], userLink)
@@ -111,7 +111,8 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     ...['addWatcher', 'removeWatcher'],
   ],
   render: async ({ store, memo }, viewer, rows) => {
-    const [views, watched] = await Promise.all([loadWorkPackages(store, rows), watchedBy(store, viewer.id)])
+    const ids = rows.map((row) => row.id)
+    const [views, watched] = await Promise.all([loadWorkPackages(store, rows), watchedOf(store, viewer.id, ids)])
     return views.map((view) => {
       const { id, projectId } = view.record
       const works = mayContribute(viewer, projectId)

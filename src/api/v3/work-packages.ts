@@ -17,7 +17,7 @@ import { bodySchemaOf } from './representers/schema.ts'
 import { workPackageSchema } from './resource-schemas.ts'
 import { idParams, pageOf } from './route.ts'
 import { projectParams, route, sendDeleted, sendHal, sendResult, totalsQuery, viewerOf, wholeSchema } from './route.ts'
-import { watchedBy, withWatchLinks } from './watching.ts'
+import { watchedOf, withWatchLinks } from './watching.ts'
 import { WORK_PACKAGES } from './work-package-list.ts'
 
 const tag = 'Work packages'
@@ -120,7 +120,10 @@ async function showWorkPackage(
   const found = await findVisible(store, viewer, 'workPackages', segment)
   if (!found.ok) return found
   const { id, projectId } = found.value
-  const [view, watched] = await Promise.all([loadWorkPackage(store, found.value), watchedBy(store, viewer.id)])
+  const [view, watched] = await Promise.all([
+    loadWorkPackage(store, found.value),
+    watchedOf(store, viewer.id, [found.value.id]),
+  ])
   if (!view) return fail(apiError('NotFound'))
   const watching = { viewer, watched: watched.has(id), works: mayContribute(viewer, projectId) }
   return ok(withWatchLinks(workPackageJson(memo, view, viewer, true), id, watching))

@@ -53,6 +53,7 @@ export class GroupQueue {
   #inFlight: readonly Entry[] | undefined
   #scheduled = false
   #drained: (() => void) | undefined
+  #checkpointed: PromiseWithResolvers<void> | undefined
   #ended: Error | undefined
   #healthy = true
   #probe: Timer | undefined
@@ -98,6 +99,14 @@ export class GroupQueue {
       this.#waiting.push({ set, chars, deliveries, resolve, reject })
       this.#schedule()
     })
+  }
+
+  /** Has the log copied back and emptied; resolves once it was tried. Whoever reads meanwhile is waited for. */
+  checkpoint(): Promise<void> {
+    if (this.#ended !== undefined) return Promise.resolve()
+    this.#checkpointed ??= Promise.withResolvers()
+    this.#worker.postMessage('checkpoint' satisfies ToWriter)
+    return this.#checkpointed.promise
   }
 
   /** Resolves once nothing waits and nothing is in flight. */
@@ -148,6 +157,7 @@ export class GroupQueue {
   #receive(message: FromWriter): void {
     if (message === 'ready') return this.#opened.resolve()
     if (message === 'closed') return
+    if (message === 'checkpointed') return this.#endCheckpoint()
     const group = this.#inFlight
     assert(group !== undefined, 'the writer answers a group that is in flight')
     this.#inFlight = undefined
@@ -159,6 +169,11 @@ export class GroupQueue {
     }
     if (this.#waiting.length > 0) this.#schedule()
     else this.#drained?.()
+  }
+
+  #endCheckpoint(): void {
+    this.#checkpointed?.resolve()
+    this.#checkpointed = undefined
   }
 
   #settle(group: readonly Entry[], results: readonly WireResult[] | undefined): void {
@@ -198,6 +213,7 @@ export class GroupQueue {
     this.#waiting = []
     for (const entry of lost) entry.reject(error)
     this.#opened.reject(error)
+    this.#endCheckpoint()
     this.#drained?.()
   }
 }

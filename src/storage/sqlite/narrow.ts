@@ -11,6 +11,9 @@ const NARROW_BYTES = 1024 * 1024
 /** An index that leads to a larger share of the rows makes them dearer than reading all one after the other. */
 const SHARE_MAX = 0.05
 
+/** Of many tests only so many are looked at for one to lead: looking costs as well. */
+const LEADS_MAX = 10
+
 const OF_TEXT: readonly string[] = ['contains', 'not contains', 'starts with']
 
 /**
@@ -24,7 +27,11 @@ export function isNarrow(rows: RowReader, table: TableName, where: readonly AnyT
     (bytes === undefined || textOf(rows, table, tests, bytes) <= NARROW_BYTES)
   if (isLittle([])) return true
   if (where.some(asksBelow)) return false
-  return where.some((test) => leadsByIndex(table, test) && isLittle([test]))
+  return leads(table, where).some((test) => isLittle([test]))
+}
+
+function leads(table: TableName, where: readonly AnyTest[]): AnyTest[] {
+  return where.filter((test) => leadsByIndex(table, test)).slice(0, LEADS_MAX)
 }
 
 /** The one test whose index is followed: that which leads to the fewest rows, if they are few; SQLite knows no numbers to choose by. */
@@ -37,7 +44,7 @@ export function follower(
   const highest = () => Number(rows.get(`SELECT max("id") FROM "${table}"`, [])?.[0] ?? 0)
   let most = leadMax ?? Math.max(NARROW_ROWS, Math.floor(highest() * SHARE_MAX))
   let lead: AnyTest | undefined
-  for (const test of where.filter((candidate) => leadsByIndex(table, candidate))) {
+  for (const test of leads(table, where)) {
     const count = countUpTo(rows, table, [test], most)
     if (count > most) continue
     lead = test

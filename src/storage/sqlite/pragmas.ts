@@ -29,6 +29,15 @@ export function openWriter(file: string, pragmas: WriterPragmas): DatabaseSync {
   return db
 }
 
+/** Copies the whole log back and empties it, once nobody reads any more of it; leaves it be while the disk cannot be written. */
+export function checkpoint(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // The next commit meets the same trouble, and is what tells of it.
+  }
+}
+
 /** A connection that only reads, and sees what is committed. */
 export function openReader(file: string): DatabaseSync {
   const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS })

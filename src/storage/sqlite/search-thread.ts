@@ -14,6 +14,8 @@ export interface SearchThreadOptions {
   /** How many may wait for their turn. */
   readonly waitingMax: number
   readonly clock: Pick<Clock, 'after'>
+  /** What must be done before the next search begins, if anything; none begins meanwhile. */
+  readonly between?: () => Promise<void> | undefined
   /** Where the thread begins, unless a test brings one that misbehaves. */
   readonly entry?: URL
 }
@@ -83,7 +85,10 @@ export class SearchThread {
     Atomics.store(this.#cancelled, 0, 1)
     for (const entry of this.#waiting.splice(0)) entry.reject(new StoreClosed())
     const worker = this.#worker
-    if (!worker) return
+    if (!worker) {
+      this.#running?.reject(new StoreClosed())
+      return
+    }
     worker.postMessage('close')
     const grace = Promise.withResolvers<void>()
     const timer = this.#options.clock.after(CLOSE_GRACE_MS, grace.resolve)
@@ -96,10 +101,18 @@ export class SearchThread {
 
   #next(): void {
     if (this.#running !== undefined || this.#closed) return
-    this.#running = this.#waiting.shift()
-    if (this.#running === undefined) return
+    const entry = this.#waiting.shift()
+    if (entry === undefined) return
+    this.#running = entry
+    const pause = this.#options.between?.()
+    if (pause) void pause.then(() => this.#post(entry))
+    else this.#post(entry)
+  }
+
+  #post(entry: Entry): void {
+    if (this.#running !== entry || this.#closed) return
     this.#worker ??= this.#start()
-    this.#worker.postMessage(this.#running.request)
+    this.#worker.postMessage(entry.request)
   }
 
   #start(): Worker {

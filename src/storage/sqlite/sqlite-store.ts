@@ -28,14 +28,20 @@ export interface SqliteStoreOptions {
   readonly synchronous?: Synchronous
   /** Upper bound of the database in pages of 4 KiB; unbounded without it. */
   readonly maxPages?: number
-  /** How long a search may take that runs on a thread of its own, and how many may wait for it. */
-  readonly search?: { readonly budgetMs: number; readonly waitingMax: number }
+  /** How long a search may take that runs on a thread of its own, and how many may wait for it; what the log may have grown to. */
+  readonly search?: { readonly budgetMs: number; readonly waitingMax: number; readonly logMaxBytes?: number }
 }
 
 const DATABASE_FILE = 'nepenthes.db'
 const CANCEL_PIECE = 500
 /** A million rows are looked at in half a second; with all that may wait, an answer takes ten seconds at most. */
-const SEARCH = { budgetMs: 2_000, waitingMax: 4 }
+const SEARCH: NonNullable<SqliteStoreOptions['search']> = { budgetMs: 2_000, waitingMax: 4 }
+
+/**
+ * A search reads one state of the store to its end, and what has been written since cannot be copied back before. Searches that follow
+ * each other without a gap would let the log grow for ever: past this they wait until it has been emptied.
+ */
+const LOG_MAX_BYTES = 32 * 1024 * 1024
 
 /**
  * Opens the embedded store: one SQLite database, written by one thread. Throws a UserError if the directory is held by another
@@ -92,12 +98,18 @@ async function openLocked(options: SqliteStoreOptions, unlock: () => void): Prom
   })
   try {
     const reader = openReader(file)
-    const searches = new SearchThread({ file, clock: options.clock, ...(options.search ?? SEARCH) })
+    const { logMaxBytes = LOG_MAX_BYTES, ...bounds } = options.search ?? SEARCH
+    const between = () => (logBytes(file) > logMaxBytes ? queue.checkpoint() : undefined)
+    const searches = new SearchThread({ file, clock: options.clock, between, ...bounds })
     return createStore({ queue, file, reader, searches, listeners, clock: options.clock, unlock })
   } catch (thrown) {
     queue.fail(toError(thrown))
     throw thrown
   }
+}
+
+function logBytes(file: string): number {
+  return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function prepareFile(file: string, pragmas: Parameters<typeof openWriter>[1]): void {

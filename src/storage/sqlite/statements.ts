@@ -4,6 +4,8 @@ import type { Cell } from './wire.ts'
 
 /** Shapes of statements are few but not bounded by us (lists combine filters freely): the oldest makes room. */
 const STATEMENTS_MAX = 500
+/** A longer one is seldom asked twice, and takes a hundred times its length once prepared. */
+const KEPT_SQL_MAX = 4_096
 
 /** What reading needs of a connection. */
 export type Reads = Pick<DatabaseSync, 'prepare' | 'isOpen'>
@@ -17,6 +19,7 @@ export function statementCache(db: Reads): Prepare {
     if (!db.isOpen) throw new StoreClosed()
     const known = statements.get(sql)
     if (known !== undefined) return known
+    if (sql.length > KEPT_SQL_MAX) return db.prepare(sql)
     const oldest = statements.keys().next().value
     if (statements.size >= STATEMENTS_MAX && oldest !== undefined) statements.delete(oldest)
     const statement = db.prepare(sql)

@@ -2,7 +2,7 @@ import { fail, ok, type Result } from '../../../base/result.ts'
 import type { AnyOf, Condition } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { apiError, combineErrors, type ApiError } from '../../errors.ts'
-import { checkCost } from './cost.ts'
+import { checkAsked, checkCost } from './cost.ts'
 
 /** One filter of a request, as written. */
 export interface FilterInput {
@@ -26,8 +26,8 @@ export interface FilterLookups {
   projectsOf(userIds: readonly number[]): Promise<ReadonlySet<number>>
   typeIds(): Promise<readonly number[]>
   milestoneTypeIds(): Promise<readonly number[]>
-  /** Work packages the user watches, as far as the asking user may know. */
-  watchedBy(userId: number): Promise<ReadonlySet<number>>
+  /** Work packages the user watches, as far as the asking user may know; undefined when they are too many to tell. */
+  watchedBy(userId: number): Promise<ReadonlySet<number> | undefined>
 }
 
 export type Conditions<T extends TableName> = readonly (Condition<T> | AnyOf<T>)[]
@@ -46,6 +46,7 @@ export type FilterTable<T extends TableName> = Readonly<Record<string, FilterDef
 
 /** Filters more than this on one request are nobody's need. */
 const FILTERS_MAX = 100
+const TOO_MANY = `A query has at most ${FILTERS_MAX} filters.`
 const VALUES_MAX = 1_000
 
 /** Reads the `filters` query property: a JSON array of `{name: {operator, values}}`. */
@@ -58,7 +59,7 @@ export function parseFilters(text: unknown): Result<FilterInput[], ApiError> {
   } catch {
     return malformed
   }
-  if (!Array.isArray(parsed) || parsed.length > FILTERS_MAX) return malformed
+  if (!Array.isArray(parsed)) return malformed
   const filters: FilterInput[] = []
   for (const item of parsed) {
     if (typeof item !== 'object' || item === null) return malformed
@@ -66,6 +67,7 @@ export function parseFilters(text: unknown): Result<FilterInput[], ApiError> {
       if (!hasPlainValues(body)) return malformed
       filters.push(filterInput(name, body))
     }
+    if (filters.length > FILTERS_MAX) return fail(apiError('InvalidQuery', TOO_MANY))
   }
   return ok(filters)
 }
@@ -88,8 +90,9 @@ function filterInput(name: string, body: unknown): FilterInput {
 
 export interface CompiledFilters<T extends TableName> {
   readonly where: Conditions<T>
-  /** The filters that became these conditions. */
+  /** The filters that became these conditions, as written, and what they are called. */
   readonly valid: readonly FilterInput[]
+  readonly names: ReadonlySet<string>
 }
 
 /** Compiles filters to conditions; every one that is wrong is named, or, if only the valid subset is asked for, left out. */
@@ -102,6 +105,8 @@ export async function compileFilters<T extends TableName>(
   const where: Conditions<T>[] = []
   const valid: FilterInput[] = []
   const errors: ApiError[] = []
+  const dear = checkAsked(inputs.map(({ name }) => knownName(table, name)))
+  if (dear) return fail(dear)
   for (const input of inputs) {
     const compiled = await compileFilter(table, input, lookups)
     if (typeof compiled === 'string') {
@@ -114,7 +119,8 @@ export async function compileFilters<T extends TableName>(
   const [first, ...rest] = errors
   if (first && !validSubset) return fail(combineErrors([first, ...rest], 'MultipleQueryErrors'))
   const tooMuch = checkCost(where)
-  return tooMuch ? fail(tooMuch) : ok({ where: where.flat(), valid })
+  if (tooMuch) return fail(tooMuch)
+  return ok({ where: where.flat(), valid, names: new Set(valid.map(({ name }) => knownName(table, name) ?? name)) })
 }
 
 async function compileFilter<T extends TableName>(

@@ -36,7 +36,7 @@ export function statusFilter(column: Column<'workPackages'>): FilterDefinition<'
 }
 
 /** What each watches is looked up by itself. */
-const WATCHERS_MAX = 20
+const WATCHERS_MAX = 5
 
 /** Watched by any of the users, or by none. */
 export function watcherFilter(): FilterDefinition<'workPackages'> {
@@ -45,6 +45,7 @@ export function watcherFilter(): FilterDefinition<'workPackages'> {
     if (typeof userIds === 'string') return userIds
     if (userIds.length > WATCHERS_MAX) return `at most ${WATCHERS_MAX} users`
     const watched = await Promise.all(userIds.map((userId) => lookups.watchedBy(userId)))
+    if (!watched.every((set) => set !== undefined)) return 'too much is watched by one of them'
     const value = [...new Set(watched.flatMap((set) => [...set]))]
     return [{ column: 'id', comparison, value } as const]
   }
