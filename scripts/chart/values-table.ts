@@ -1,4 +1,4 @@
-import { LineCounter, isMap, isScalar, parseDocument, stringify, type Pair, type YAMLMap } from 'yaml'
+import { LineCounter, isMap, isNode, isScalar, parseDocument, stringify, type Pair, type YAMLMap } from 'yaml'
 
 export interface DocumentedValue {
   /** `image.tag` */
@@ -37,7 +37,7 @@ export function documentedValues(text: string): DocumentedValue[] {
 }
 
 function inOneLine(node: unknown): string {
-  const value = isMap(node) || isScalar(node) ? node.toJSON() : (node as { toJSON(): unknown }).toJSON()
+  const value = isNode(node) ? (node.toJSON() as unknown) : null
   return stringify(value, { collectionStyle: 'flow', lineWidth: 0, singleQuote: true }).trim()
 }
 
