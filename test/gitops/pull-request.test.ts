@@ -25,7 +25,7 @@ let repository: string
 let base: string
 
 /** As the runner runs a step whose shell is `bash`. */
-function bash(script: string): Promise<Ran> {
+function bash(script: string, more: Record<string, string> = {}): Promise<Ran> {
   const env = {
     PATH: `${join(directory, 'bin')}:${process.env['PATH']}`,
     HOME: directory,
@@ -34,6 +34,7 @@ function bash(script: string): Promise<Ran> {
     BASE: base,
     RUNNER_TEMP: directory,
     GITHUB_STEP_SUMMARY: join(directory, 'summary.md'),
+    ...more,
   }
   const args = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', script]
   return ended(spawn('bash', args, { cwd: repository, env, stdio: ['ignore', 'pipe', 'pipe'] }))
@@ -49,9 +50,10 @@ async function commit(files: Readonly<Record<string, string>>): Promise<string> 
   return stdout.trim()
 }
 
-const step = (name: string) => bash(steps.find((one) => one.name === name)?.run ?? 'exit 99')
+const step = (name: string, more?: Record<string, string>) =>
+  bash(steps.find((one) => one.name === name)?.run ?? 'exit 99', more)
 const validate = () => step('Validate the files')
-const validateRendered = () => step('Validate what Kustomize makes of them')
+const validateRendered = (CONFIG = 'config') => step('Validate what Kustomize makes of them', { CONFIG })
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'nepenthes-pull-request-'))
@@ -99,9 +101,9 @@ describe('the workflow for pull requests', () => {
   it('refuses what only Kustomize makes wrong, and what it cannot render', async () => {
     const patch = 'patches: [{target: {kind: Webhook}, patch: "- {op: remove, path: /spec/events}"}]\n'
     await commit({ 'kustomization.yaml': `resources: [billing.yaml]\n${patch}` })
-    const [files, rendered] = await Promise.all([validate(), validateRendered()])
-    expect([files.code, rendered.code]).toEqual([0, 1])
-    await commit({ 'kustomization.yaml': 'resources: [missing.yaml]\n' })
-    expect((await validateRendered()).code).toBe(1)
+    mkdirSync(join(repository, 'unreadable'))
+    writeFileSync(join(repository, 'unreadable', 'kustomization.yaml'), 'resources: [missing.yaml]\n')
+    const done = await Promise.all([validate(), validateRendered(), validateRendered('unreadable')])
+    expect(done.map(({ code }) => code)).toEqual([0, 1, 1])
   })
 })
