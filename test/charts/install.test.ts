@@ -135,6 +135,22 @@ describe('an upgrade', () => {
     expect(server.requests.all.filter(({ status }) => status === 403)).toEqual([])
   })
 
+  it('that waits fails at once on what no waiting mends, in the words of the operator; without the hook if so asked', async () => {
+    const key = { name: 'short', key: 'secret' }
+    const labels = { 'nepenthes.dev/webhook': 'true' }
+    const metadata = { name: 'short', namespace: NAMESPACE, labels }
+    server.objects.put({ apiVersion: 'v1', kind: 'Secret', metadata, stringData: { secret: 'too short' } })
+    reportReady()
+    const values = { ...webhook({ signature: { secretKeyRef: key } }), crds: { upgradeHook: { enabled: false } } }
+    const { code, stderr } = await helm(
+      ['upgrade', 'nepenthes', CHART, '-f', '-', '--wait', '--timeout', '60s'],
+      values,
+    )
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/Webhook\/projects\/billing not ready. status: Failed, message: Secret short, .* 16 bytes/)
+    expect(server.objects.list('jobs')).toEqual([])
+  })
+
   it('fails before anything is changed when the hook fails', async () => {
     const upgrading = helm(['upgrade', 'nepenthes', CHART, '-f', '-', '--timeout', '30s'], webhook({ enabled: false }))
     server.faults.inject({ verb: 'patch', resource: 'customresourcedefinitions' }, { kind: 'status', code: 403 }, 1)
