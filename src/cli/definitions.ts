@@ -18,7 +18,7 @@ export function printDefinitions(stdout: (text: string) => void): void {
 
 /** Applies them to the cluster of the kubeconfig, or of the pod. Throws a UserError where that is refused. */
 export async function applyDefinitionsToCluster(stdout: (text: string) => void): Promise<void> {
-  const connection = createConnection(await loadCredentials(), systemClock, programVersion())
+  const connection = createConnection(await loadCredentials({ asked: '--apply' }), systemClock, programVersion())
   try {
     await applyDefinitions(KIND_NAMES.map(customResourceDefinition), {
       api: createApi(connection.fetch, systemClock),

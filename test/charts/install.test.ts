@@ -159,6 +159,9 @@ describe('an upgrade', () => {
     expect(hook.stderr).toMatch(/^nepenthes: the definition apisettings.nepenthes.dev cannot be applied: /)
     expect((await upgrading).code).not.toBe(0)
     expect(stored('webhooks', 'billing')?.['spec']).not.toHaveProperty('enabled')
+    // The Job is left to be looked at; what it was allowed to do is not.
+    expect(stored('jobs', `${NAME}-definitions`)).toBeDefined()
+    for (const resource of ['clusterroles', 'clusterrolebindings']) expect(server.objects.list(resource)).toEqual([])
   })
 })
 
