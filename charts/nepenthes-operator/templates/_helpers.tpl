@@ -56,3 +56,10 @@ image: {{ include "nepenthes.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext: {{- toYaml .Values.securityContext | nindent 2 }}
 {{- end }}
+
+{{/* Made before an upgrade, in order of weight, and gone once it has worked. */}}
+{{- define "nepenthes.upgradeHook" -}}
+helm.sh/hook: pre-upgrade
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
