@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { join } from 'node:path'
 import { customResourceDefinition } from '../../src/resources/crd.ts'
-import { type FakeApiServer, type Manifest, startFakeApiServer } from '../support/fake-apiserver/index.ts'
+import {
+  type AccessRule,
+  type FakeApiServer,
+  type Manifest,
+  startFakeApiServer,
+} from '../support/fake-apiserver/index.ts'
 import { workloadTypes } from '../support/fake-apiserver/workloads.ts'
-import { CHART, type HelmRan, runHelm } from '../support/helm.ts'
+import { CHART, type HelmRan, only, renderChart, runHelm } from '../support/helm.ts'
 import { type Place, type Program, createPlace, startProgram } from '../support/program.ts'
 import { type Receiver, createReceiver } from '../support/receiver.ts'
-import { ADMIN } from './accounts.ts'
+import { rightsOf, rightsUsed } from '../support/rights.ts'
+import { ADMIN, accountName } from './accounts.ts'
 import { type Node, createNode } from './node.ts'
 import type { PodSpec } from './pod-security.ts'
 
@@ -126,6 +132,17 @@ describe('an upgrade', () => {
     // Helm waited, by kstatus, for what the operator says of the new generation.
     expect(stored('webhooks', 'billing')?.['status']).toMatchObject({ observedGeneration: 2, programmedGeneration: 2 })
     expect(conditions('webhooks', 'billing')).toMatchObject({ Ready: 'True' })
+  })
+
+  it('used each right of the hook but that of making what was there', async () => {
+    const { rules } = only(await renderChart(), 'ClusterRole') as unknown as { rules: AccessRule[] }
+    const account = accountName(NAMESPACE, `${NAME}-definitions`)
+    const used = rightsUsed(
+      server.requests.all.filter(({ user }) => user === account),
+      rules,
+    )
+    expect(used).toEqual(rightsOf(rules).filter((right) => !right.startsWith('create ')))
+    expect(used.length).toBe(4)
   })
 
   it('leaves nothing of the hook behind, and nothing was refused to it', () => {
