@@ -1,4 +1,7 @@
-/** Writes what derives from the kinds: CRDs, editor schemas, tables in the documentation. `--check` only compares, exit 1 when stale. */
+/**
+ * Writes what derives from the kinds: CRDs, editor schemas, tables in the documentation; and from the chart's values: their schema and
+ * documentation. `--check` only compares, exit 1 when stale.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
@@ -6,6 +9,8 @@ import { customResourceDefinition } from '../src/resources/crd.ts'
 import { combinedSchema, editorSchema } from '../src/resources/editor-schema.ts'
 import { KINDS, KIND_NAMES } from '../src/resources/kinds.ts'
 import { fieldTable, problemTable, ruleTable } from '../src/resources/reference-table.ts'
+import { valuesSchema } from './chart/values-schema.ts'
+import { valuesTable } from './chart/values-table.ts'
 
 export interface GeneratedFile {
   /** Relative to the repository. */
@@ -14,11 +19,17 @@ export interface GeneratedFile {
 }
 
 const ROOT = join(import.meta.dirname, '..')
+const CHART = 'charts/nepenthes-operator'
 const NOTE = 'Generated from src/resources by `npm run generate`. Do not edit.'
 
 /** Every generated file as it should be. Pages of documentation keep their prose: only what stands between markers is ours. */
 export function generatedFiles(): GeneratedFile[] {
-  return [...KIND_NAMES.flatMap(filesOfKind), json('schemas/nepenthes.schema.json', combinedSchema()), ...pages()]
+  return [
+    ...KIND_NAMES.flatMap(filesOfKind),
+    json('schemas/nepenthes.schema.json', combinedSchema()),
+    json(`${CHART}/values.schema.json`, valuesSchema()),
+    ...pages(),
+  ]
 }
 
 function filesOfKind(kind: (typeof KIND_NAMES)[number]): GeneratedFile[] {
@@ -26,6 +37,7 @@ function filesOfKind(kind: (typeof KIND_NAMES)[number]): GeneratedFile[] {
   const crd = stringify(customResourceDefinition(kind), { lineWidth: 0, aliasDuplicateObjects: false })
   return [
     { path: `crds/${plural}.yaml`, content: `# ${NOTE}\n${crd}` },
+    { path: `${CHART}/crds/${plural}.yaml`, content: `# ${NOTE}\n${crd}` },
     json(`schemas/${singular}.schema.json`, editorSchema(kind)),
   ]
 }
@@ -41,7 +53,12 @@ function pages(): GeneratedFile[] {
       [`${kind} rules`, ruleTable(kind)],
     ]),
   )
-  return [page('docs/resources.md', tables), page('docs/problems.md', { problems: problemTable() })]
+  const values = valuesTable(readFileSync(join(ROOT, CHART, 'values.yaml'), 'utf8'))
+  return [
+    page('docs/resources.md', tables),
+    page('docs/problems.md', { problems: problemTable() }),
+    page(`${CHART}/README.md`, { values }),
+  ]
 }
 
 function page(path: string, tables: Readonly<Record<string, string>>): GeneratedFile {

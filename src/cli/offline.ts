@@ -43,3 +43,23 @@ Examples:
       io.finish(await schemaCommand(kind, { stdout: io.out, stderr: io.err }))
     })
 }
+
+/** Beside `schema`, because without `--apply` it needs nothing either. */
+export function definitionsSubcommand(io: Io): Command {
+  return new Command('definitions')
+    .description('Print the CustomResourceDefinitions of this version, or apply them to a cluster.')
+    .addOption(flag('--apply', 'apply them, server-side, to the cluster of the kubeconfig or of the pod'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  nepenthes definitions | kubectl apply --server-side -f -
+  nepenthes definitions --apply`,
+    )
+    .action(async (_options: unknown, command: Command) => {
+      settleEnvironment(command)
+      const { applyDefinitionsToCluster, printDefinitions } = await import('./definitions.ts')
+      if (command.getOptionValue('apply') === true) await applyDefinitionsToCluster(io.out)
+      else printDefinitions(io.out)
+    })
+}

@@ -6,7 +6,7 @@ import { deliveriesCommand } from './deliveries.ts'
 import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
 import type { Io } from './io.ts'
-import { schemaSubcommand, validateSubcommand } from './offline.ts'
+import { definitionsSubcommand, schemaSubcommand, validateSubcommand } from './offline.ts'
 import { runCommand } from './run.ts'
 import { statusCommand } from './status.ts'
 import { tokenCommand } from './token.ts'
@@ -40,6 +40,7 @@ export function createProgram(io: Io): Command {
   program.addCommand(deliveriesCommand(io))
   program.addCommand(explainCommand(io))
   program.addCommand(schemaSubcommand(io))
+  program.addCommand(definitionsSubcommand(io))
   program.addCommand(tokenCommand(io))
   program.addCommand(importCommand(io))
   program.helpCommand(false)

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { apiSettings, secret, startCluster, webhook } from '../support/cluster.ts'
-import type { FakeApiServer, KubeObject } from '../support/fake-apiserver/index.ts'
+import { apiSettings, secret, shippedRules, startCluster, webhook } from '../support/cluster.ts'
+import type { AccessRule, FakeApiServer, KubeObject } from '../support/fake-apiserver/index.ts'
 import { createPlace, startProgram, type Place, type Program } from '../support/program.ts'
+import { only, renderChart } from '../support/helm.ts'
 import { createReceiver, type Received, type Receiver } from '../support/receiver.ts'
+import { rightsOf, rightsUsed } from '../support/rights.ts'
 
 const FIRST = 'the first secret, long enough'
 const SECOND = 'the second secret, long enough'
@@ -207,5 +209,13 @@ describe('a namespace of a cluster', () => {
       elsewhere.dispose()
     }
     expect(lease()?.holderIdentity).toBe('')
+  })
+
+  it("all of this took each right of the Role that is shipped, and of the chart's, and no other", async () => {
+    const rules = shippedRules()
+    const used = rightsUsed(server.requests.all, rules)
+    expect(used).toEqual(rightsOf(rules))
+    const { rules: charted } = only(await renderChart(), 'Role') as unknown as { rules: AccessRule[] }
+    expect(rightsOf(charted)).toEqual(used)
   })
 })

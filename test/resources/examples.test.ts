@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { nepenthesHere } from '../support/cli.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-// What stands under kubectl/ is for the cluster itself, and applied by the test of whole programs in a cluster.
-const files = globSync('examples/**/*.{yaml,yml}', { cwd: ROOT, exclude: ['examples/kubectl/**'] })
+// What is for a cluster, and the tools around it, is looked at in test/gitops.
+const files = globSync('examples/{quickstart,resources}/**/*.{yaml,yml}', { cwd: ROOT })
 const directories = [...new Set(files.map((file) => dirname(file)))]
 
 describe('examples', () => {

@@ -54,7 +54,8 @@ export function ageOf(since: unknown, nowMs: number): string {
 
 type Own = Partial<ResourceType> & Pick<ResourceType, 'kind' | 'plural' | 'singular' | 'schema'>
 
-function builtIn(own: Own): ResourceType {
+/** A kind of the server's own, with what most of them have in common. */
+export function builtIn(own: Own): ResourceType {
   return {
     group: '',
     version: 'v1',

@@ -14,10 +14,11 @@ export interface Registry {
   named(plural: string): ResourceType | undefined
 }
 
-export function createRegistry(store: ObjectStore): Registry {
-  let types: readonly ResourceType[] = BUILT_INS
+export function createRegistry(store: ObjectStore, more: readonly ResourceType[] = []): Registry {
+  const ours = [...BUILT_INS, ...more]
+  let types: readonly ResourceType[] = ours
   const refresh = () => {
-    types = [...BUILT_INS, ...store.list(CRD_KEY).flatMap(servedBy)]
+    types = [...ours, ...store.list(CRD_KEY).flatMap(servedBy)]
   }
   refresh()
   store.subscribe(({ storageKey }) => {

@@ -15,6 +15,7 @@ import { createHandler } from './handler.ts'
 import { type Objects, createObjects } from './objects.ts'
 import { createRegistry } from './registry.ts'
 import { type RequestLog, createRequestLog } from './requests.ts'
+import type { ResourceType } from './resource-type.ts'
 import { createObjectStore } from './store.ts'
 import { type Watch, createWatches } from './watches.ts'
 import { createWrites } from './writes.ts'
@@ -26,6 +27,8 @@ export interface FakeApiServerOptions {
   readonly tls?: boolean
   readonly clock?: Clock
   readonly random?: Random
+  /** Built-in kinds beside the few that are always there, such as those of `workloads.ts`. */
+  readonly types?: readonly ResourceType[]
   /** Writes the journal keeps for watches and pages; older ones are compacted. */
   readonly journalMax?: number
 }
@@ -63,9 +66,9 @@ export interface FakeApiServer {
 const TLS_FILES = join(import.meta.dirname, '..', '..', 'dispatch', 'tls')
 
 export async function startFakeApiServer(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
-  const { users, tls = false, clock = systemClock, random = systemRandom, journalMax = 10_000 } = options
+  const { users, tls = false, clock = systemClock, random = systemRandom, journalMax = 10_000, types = [] } = options
   const store = createObjectStore(journalMax)
-  const registry = createRegistry(store)
+  const registry = createRegistry(store, types)
   const access = createAccess(users)
   const faults = createFaults()
   const requests = createRequestLog()
