@@ -8,7 +8,9 @@ export class Alarm {
   readonly #clock: Clock
   readonly #time: SteadyTime
   readonly #ring: (lanes: readonly Lane[]) => void
-  readonly #timetable = new Timetable<Lane>()
+  #timetable = new Timetable<Lane>()
+  /** Lanes that are to be woken, each at its `wakeAt`. */
+  readonly #lanes = new Set<Lane>()
   #timer: Timer | undefined
   #timerAt = Infinity
 
@@ -18,17 +20,30 @@ export class Alarm {
     this.#ring = ring
   }
 
+  /** Entries, those included that earlier ones have overtaken. */
+  get size(): number {
+    return this.#timetable.size
+  }
+
   /** Wakes the lane at `at` (of `due`) or earlier; what it wanted to be woken for is looked at anew each time. */
   set(lane: Lane, at: number): void {
     if (at >= lane.wakeAt || at === Infinity) return
     lane.wakeAt = at
+    this.#lanes.add(lane)
     this.#timetable.add(at, lane)
+    // One that was overtaken stays until its time, which may be a day away, and each wake may leave another.
+    if (this.#timetable.size > 2 * this.#lanes.size) this.#rebuild()
     this.#arm()
   }
 
   stop(): void {
     this.#timer?.cancel()
     this.#timerAt = -Infinity
+  }
+
+  #rebuild(): void {
+    this.#timetable = new Timetable()
+    for (const lane of this.#lanes) this.#timetable.add(lane.wakeAt, lane)
   }
 
   #arm(): void {
@@ -48,6 +63,7 @@ export class Alarm {
       // An entry that an earlier one has overtaken.
       if (lane.wakeAt > now) continue
       lane.wakeAt = Infinity
+      this.#lanes.delete(lane)
       lanes.push(lane)
     }
     this.#ring(lanes)
