@@ -63,7 +63,7 @@ export class DueWindow implements Window {
     const limit = this.#further ?? (this.#budget.hasRoom() ? PAGE : PAGE_WITHOUT_ROOM)
     this.#reading = { arrived: false, due: Infinity, limit }
     // Not only what is due: the first that is not tells when to look again.
-    return { order: 'due', dueBy: Number.MAX_SAFE_INTEGER, afterSeq: -1, limit }
+    return { order: 'due', dueBy: Number.MAX_SAFE_INTEGER, afterSeq: -1, limit, unhurried: false }
   }
 
   filled(rows: readonly PendingDelivery[], now: number, inHand: InHand): void {
@@ -86,6 +86,10 @@ export class DueWindow implements Window {
 
   nextDue(): number {
     return this.#due
+  }
+
+  rest(): void {
+    this.clear()
   }
 
   clear(): void {

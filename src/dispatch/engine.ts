@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { toError } from '../base/errors.ts'
@@ -192,7 +193,7 @@ export class Engine {
     const gate = laneGate(lane, now)
     if (!gate.open) {
       // Nothing needs to be in memory for as long as it lasts.
-      lane.window?.clear()
+      lane.window?.rest()
       this.wakeAt(lane, gate.until)
       return false
     }
@@ -297,6 +298,8 @@ export class Engine {
     this.#reads += 1
     let failed = false
     try {
+      // Reads of the store and all that follows from them are promises, and before a promise nothing else has its turn.
+      if (page.unhurried) await nextTurn()
       const rows = await this.#options.store.pendingDeliveries(lane.name, page)
       // The ordering may have changed, or the webhook gone: what was read for a window of before is of no use.
       if (lane.window === window)

@@ -6,6 +6,8 @@ export interface PageQuery {
   readonly dueBy: number
   readonly afterSeq: number
   readonly limit: number
+  /** The page before made nothing sendable, nor may this one: whatever else there is to do has its turn first. */
+  readonly unhurried: boolean
 }
 
 /** Deliveries that are in hand elsewhere (in flight, or their outcome not yet recorded): a page may still show them as pending. */
@@ -30,7 +32,9 @@ export interface Window {
   failed(): void
   /** When something becomes due that is not now, or Infinity. */
   nextDue(): number
-  /** Forgets what waits, to be read again when it is wanted. */
+  /** Nothing may be sent for a while: lets go of what waits. */
+  rest(): void
+  /** Forgets what waits, and where, to be looked for again when it is wanted. */
   clear(): void
 }
 

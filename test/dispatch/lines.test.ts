@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Ordering } from '../../src/resources/vocabulary.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
+import type { DeliveryStore } from '../../src/storage/store.ts'
+import { newEvent, writeSet } from '../storage/samples.ts'
 import { createWorkbench, pass, webhook, type Workbench } from './harness.ts'
 import { createScriptedSender, type ScriptedSender } from './scripted-sender.ts'
 
@@ -155,4 +157,59 @@ it('a change of the ordering lets what is in flight end first', async () => {
   sender.release(204)
   await go(0)
   expect(sent().slice(10)).toEqual(ids.slice(10))
+})
+
+describe('a backlog of twenty pages', () => {
+  const PAGES = 20
+  const COUNT = PAGES * 64
+  let read = 0
+  let inTurn = 0
+  let mostInTurn = 0
+
+  const counting = (store: DeliveryStore): DeliveryStore => ({
+    ...store,
+    pendingDeliveries(...given) {
+      read += 1
+      inTurn += 1
+      mostInTurn = Math.max(mostInTurn, inTurn)
+      setImmediate(() => (inTurn = 0))
+      return store.pendingDeliveries(...given)
+    },
+  })
+
+  async function startWith(ordering: Ordering, status: number): Promise<void> {
+    clock = createFakeClock()
+    sender = createScriptedSender(() => clock.now())
+    sender.behave = () => status
+    ;[read, inTurn, mostInTurn] = [0, 0, 0]
+    bench = await createWorkbench({ complete: false, clock, options: { sender }, between: counting })
+    const events = Array.from({ length: COUNT }, (_, index) => newEvent({ id: `e${index}`, occurredAt: clock.now() }))
+    await bench.store.commit(writeSet({ events }))
+    bench.snapshots.publish([hook(ordering)])
+  }
+
+  it.each([
+    ['Strict', 'is not walked', 0],
+    ['PerProject', 'is walked once', PAGES],
+  ] as const)(
+    'of a %s webhook whose receiver is unavailable %s, however often it is tried',
+    async (ordering, _, walk) => {
+      await startWith(ordering, 503)
+      await go(10 * HOUR)
+      expect(sender.requests.length).toBeGreaterThan(5)
+      expect(read).toBeLessThanOrEqual(walk + 2 * sender.requests.length)
+      // The first looks for something to send; whoever walks on in vain lets others have their turn.
+      expect(mostInTurn).toBeLessThanOrEqual(2)
+    },
+  )
+
+  it.each([
+    ['Strict', 0],
+    ['PerProject', PAGES],
+  ] as const)('of a %s webhook is walked once, besides what its line takes at a time', async (ordering, walk) => {
+    await startWith(ordering, 204)
+    await go(0)
+    expect(sent()).toEqual(Array.from({ length: COUNT }, (_, index) => `e${index}`))
+    expect(read).toBeLessThanOrEqual(walk + COUNT / 16 + 2)
+  })
 })
