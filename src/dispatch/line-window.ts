@@ -8,7 +8,7 @@ const PAGE = 64
 const LINE_MAX = 16
 const SENDABLE_ENOUGH = 32
 /** Lines that are remembered, without their rows, while nothing may be sent. */
-const REMEMBERED_MAX = 1024
+const REMEMBERED_MAX = 256
 
 /** Deliveries that must be settled one after the other. */
 interface Line {
