@@ -71,16 +71,16 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
 
   function get(name: string, key: string): SecretLookup {
     const lookup = known(name, key)
-    if (lookup === NOT_READ_YET && watch.synced) void settle([name]).then(() => notify(new Set([name])))
+    const asks = lookup === NOT_READ_YET && watch.synced && references.has(name, key)
+    if (asks) void settle([name]).then(() => notify(new Set([name])))
     return lookup
   }
 
   function known(name: string, key: string): SecretLookup {
-    const values = watch.objects.get(name)
-    const told = values && (values.get(key) ?? (values.has(key) ? undefined : KEY_MISSING))
+    const told = valueOf(watch.objects.get(name), key)
     if (told) return told
     const answer = asked.get(name)
-    if (answer) return answer.values ? (answer.values.get(key) ?? KEY_MISSING) : answer.lookup
+    if (answer) return (answer.values ? valueOf(answer.values, key) : answer.lookup) ?? NOT_READ_YET
     if (!watch.synced && watch.trouble) return unreadable(namespace, watch.trouble)
     return NOT_READ_YET
   }
@@ -95,11 +95,9 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     await Promise.all(Array.from({ length: Math.min(PARALLEL, waiting.length) }, work))
   }
 
-  /** The watch has nothing of it, or has dropped a value that is referred to by now. */
+  /** Of a key that is referred to, neither the watch nor an answer says anything; it may not have been referred to when they came. */
   function unknown(name: string): boolean {
-    if (asked.has(name)) return false
-    const values = watch.objects.get(name)
-    return !values || [...values].some(([key, lookup]) => lookup === undefined && references.has(name, key))
+    return references.keys(name).some((key) => known(name, key) === NOT_READ_YET)
   }
 
   function ask(name: string): Promise<void> {
@@ -179,6 +177,12 @@ interface Asked {
 }
 
 const KEY_MISSING: SecretLookup = { state: 'key-missing' }
+
+/** undefined: the value was not kept. */
+function valueOf(values: Values | undefined, key: string): SecretLookup | undefined {
+  if (!values) return undefined
+  return values.has(key) ? values.get(key) : KEY_MISSING
+}
 
 function unreadable(namespace: string, { kind, message }: Failure): SecretLookup {
   if (kind !== 'forbidden') return { state: 'unreadable', reason: message }

@@ -21,6 +21,16 @@ const said = (name: string, key = 'secret') => {
   const lookup = secrets.get(name, key)
   return lookup.state === 'found' ? lookup.value.reveal() : lookup.state
 }
+/** Looks until it holds while time stands still: nothing that a timer does can have helped. */
+const soon = (look: () => void) => vi.waitFor(look, { timeout: 10_000, interval: 10 })
+/** Tells of these documents, and waits until they are told of. */
+const refer = async (...documents: Parameters<typeof put>) => {
+  changes.length = 0
+  put(...documents)
+  const keys = documents.map(({ kind, metadata }) => `${kind}/${metadata?.name}`)
+  await soon(() => expect(changes.flat()).toEqual(expect.arrayContaining(keys)))
+}
+const asked = () => bench.server.requests.count('get', 'secrets')
 const start = async () => {
   await source.start((keys) => changes.push([...keys]))
   await secrets.start((names) => turned.push(...names))
@@ -188,5 +198,22 @@ describe('Secrets', () => {
     )
     await start()
     expect(said('one')).toBe('malformed')
+  })
+})
+
+describe('a Secret that is there before anything refers to it', () => {
+  it('is asked for each key that is referred to, when it is; a key it lacks is asked for once', async () => {
+    put(secret('one', { secret: LONG, auth: 'token', more: 'x' }))
+    await start()
+    await refer(webhook('a', signed('one')))
+    expect(said('one')).toBe(LONG)
+    await refer(webhook('b', signed('one', 'auth')))
+    expect([said('one'), said('one', 'auth')]).toEqual([LONG, 'token'])
+    await refer(webhook('c', signed('one', 'absent')))
+    expect([said('one', 'absent'), asked()]).toEqual(['key-missing', 2])
+    secrets.inForce?.('Webhook/d', [{ name: 'one', key: 'more' }])
+    expect(said('one', 'more')).toBe('unreadable')
+    await soon(() => expect(turned).toEqual(['one']))
+    expect(said('one', 'more')).toBe('x')
   })
 })
