@@ -37,7 +37,7 @@ const NOT_TEXT = 'is not UTF-8 text: write a binary signature key as whsec_ and 
 
 /** A pass does not wait for the API server longer than this; it is told when the answer comes. */
 const LOOK_MS_MAX = 1_000
-/** Secrets that no watch tells of, because they lack the label or are not there, are asked for again, some at a time. */
+/** Secrets that no watch tells of, because they lack the label or are not there, or that could not be read, are asked for again, some at a time. */
 const AGAIN_MS = 30_000
 const AGAIN_MAX = 20
 /** Requests by name at a time. */
@@ -95,9 +95,9 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     await Promise.all(Array.from({ length: Math.min(PARALLEL, waiting.length) }, work))
   }
 
-  /** Of a key that is referred to, neither the watch nor an answer says anything; it may not have been referred to when they came. */
+  /** Of a key that is referred to nothing is known: it was not when the Secret was read, or reading failed. */
   function unknown(name: string): boolean {
-    return references.keys(name).some((key) => known(name, key) === NOT_READ_YET)
+    return references.keys(name).some((key) => known(name, key).state === 'unreadable')
   }
 
   function ask(name: string): Promise<void> {
@@ -131,7 +131,8 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     const wanted = new Set(references.names())
     for (const name of asked.keys()) if (!wanted.has(name)) asked.delete(name)
     const turned = new Set<string>()
-    for (const name of [...asked.keys()].filter((name) => !watch.objects.has(name)).slice(0, AGAIN_MAX)) {
+    const due = [...asked].filter(([name, { lookup }]) => lookup.state === 'unreadable' || !watch.objects.has(name))
+    for (const [name] of due.slice(0, AGAIN_MAX)) {
       const before = asked.get(name)
       await ask(name)
       if (!isDeepStrictEqual(before?.lookup, asked.get(name)?.lookup)) turned.add(name)

@@ -216,4 +216,21 @@ describe('a Secret that is there before anything refers to it', () => {
     await soon(() => expect(turned).toEqual(['one']))
     expect(said('one', 'more')).toBe('x')
   })
+
+  it('is asked again if that failed: by what refers to it next, or after a while', async () => {
+    const outage = (times: number) =>
+      bench.server.faults.inject({ verb: 'get', resource: 'secrets' }, { kind: 'status', code: 503 }, times)
+    put(secret('one', { secret: LONG, auth: 'token' }))
+    await start()
+    outage(1)
+    await refer(webhook('a', signed('one')))
+    expect(said('one')).toBe('unreadable')
+    await refer(webhook('b', signed('one')))
+    expect(said('one')).toBe(LONG)
+    outage(2)
+    await refer(webhook('c', signed('one', 'auth')))
+    expect(said('one', 'auth')).toBe('unreadable')
+    await bench.until(() => expect(turned).toEqual(['one']))
+    expect([said('one'), said('one', 'auth')]).toEqual([LONG, 'token'])
+  })
 })
