@@ -54,20 +54,31 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   /** What asking by name has told of names that the watch does not know, or of keys it did not keep. */
   const asked = new Map<string, Asked>()
   const asking = new Map<string, Promise<void>>()
+  /** The watch has told of them since they were asked for: the answer on its way may be older. */
+  const overtaken = new Set<string>()
   let notify: (names: ReadonlySet<string>) => void = () => undefined
   let again: Timer | undefined
   const watch = new ListWatch<Values>({
     ...options,
     path,
     labelSelector: `${SECRET_LABEL}=true`,
-    keep: (object, before) => keepValues(object, before, references),
+    keep(object, before) {
+      outdate(nameOf(object))
+      return keepValues(object, before, references)
+    },
     onChange: (names) => {
-      for (const name of names) asked.delete(name)
+      for (const name of names) outdate(name)
       // No name at all: why they cannot be read has changed, which concerns everything that could not be.
       const concerned = names.size > 0 ? [...names] : [...references.names()].filter((name) => !watch.objects.has(name))
       void settle(concerned).then(() => notify(new Set(concerned)))
     },
   })
+
+  /** There is another version of it, or it is gone: even if no value changed that is kept, one may have that an answer has told. */
+  function outdate(name: string): void {
+    asked.delete(name)
+    if (asking.has(name)) overtaken.add(name)
+  }
 
   function get(name: string, key: string): SecretLookup {
     const lookup = known(name, key)
@@ -107,8 +118,10 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   }
 
   async function askNow(name: string): Promise<void> {
+    overtaken.delete(name)
     const answer = await api.call({ path: `${path}/${encodeURIComponent(name)}`, signal: stopping.signal })
     if (stopping.signal.aborted) return
+    if (overtaken.has(name)) return askNow(name)
     // At the end of the line of those to be asked for again.
     asked.delete(name)
     if (!answer.ok) {
@@ -207,11 +220,15 @@ function keepValues(
 }
 
 function allValues(object: Readonly<Record<string, unknown>>, references: References): Values {
-  const name = String((object['metadata'] as Record<string, unknown>)['name'])
+  const name = nameOf(object)
   const data = isRecord(object['data']) ? object['data'] : {}
   return new Map(
     Object.entries(data).map(([key, value]) => [key, references.has(name, key) ? decode(value) : undefined]),
   )
+}
+
+function nameOf(object: Readonly<Record<string, unknown>>): string {
+  return String((object['metadata'] as Record<string, unknown>)['name'])
 }
 
 /** A key is never guessed: replacing bytes that are no text would sign with another one. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { KIND_NAMES } from '../../../src/resources/kinds.ts'
 import type { Source } from '../../../src/resources/source.ts'
+import type { Api } from '../../../src/sources/kubernetes/api.ts'
 import { References } from '../../../src/sources/kubernetes/references.ts'
 import { createKubernetesSecrets, type KubernetesSecrets } from '../../../src/sources/kubernetes/secrets.ts'
 import { createKubernetesSource } from '../../../src/sources/kubernetes/source.ts'
@@ -16,6 +17,8 @@ let source: Source
 let secrets: KubernetesSecrets
 let changes: string[][]
 let turned: string[]
+/** What answers about a single Secret wait for, on their way. */
+let held: Promise<void> | undefined
 
 const said = (name: string, key = 'secret') => {
   const lookup = secrets.get(name, key)
@@ -30,6 +33,11 @@ const refer = async (...documents: Parameters<typeof put>) => {
   const keys = documents.map(({ kind, metadata }) => `${kind}/${metadata?.name}`)
   await soon(() => expect(changes.flat()).toEqual(expect.arrayContaining(keys)))
 }
+/** Changes a Secret, and waits until the watch has told of it: of Secret `two`, which is referred to, it tells after it. */
+const follow = async (changed: Parameters<typeof put>[0]) => {
+  put(changed, secret('two', { secret: 'as it is now' }))
+  await soon(() => expect(said('two')).toBe('as it is now'))
+}
 const asked = () => bench.server.requests.count('get', 'secrets')
 const start = async () => {
   await source.start((keys) => changes.push([...keys]))
@@ -43,8 +51,18 @@ beforeEach(async () => {
   bench = await openBench({ users: [{ ...USER, rules: shippedRules() }] })
   changes = []
   turned = []
+  held = undefined
   const references = new References()
-  secrets = createKubernetesSecrets({ ...bench.parts, references })
+  const { api } = bench
+  const slow: Api = {
+    ...api,
+    async call(call) {
+      const answer = await api.call(call)
+      if (/\/secrets\/[^/]+$/.test(call.path)) await held
+      return answer
+    },
+  }
+  secrets = createKubernetesSecrets({ ...bench.parts, api: slow, references })
   source = createKubernetesSource({
     ...bench.parts,
     references,
@@ -232,5 +250,31 @@ describe('a Secret that is there before anything refers to it', () => {
     expect(said('one', 'auth')).toBe('unreadable')
     await bench.until(() => expect(turned).toEqual(['one']))
     expect([said('one'), said('one', 'auth')]).toEqual([LONG, 'token'])
+  })
+
+  it('is never believed to be as it was before the watch told of it', async () => {
+    const both = webhook('a', { ...signed('one'), tls: { ca: { secretKeyRef: { name: 'one', key: 'ca' } } } })
+    put(secret('one', { secret: LONG, ca: 'old' }), secret('two', { secret: 'as it was' }))
+    put(webhook('a', signed('one')), webhook('b', signed('two')))
+    await start()
+    await refer(both)
+    expect(said('one', 'ca')).toBe('old')
+    await refer(webhook('a', signed('one')))
+    await follow(secret('one', { secret: LONG, ca: 'new' }))
+    await refer(both)
+    expect(said('one', 'ca')).toBe('new')
+  })
+
+  it('nor by an answer that was on its way when the watch did', async () => {
+    put(secret('one', { secret: LONG }), secret('two', { secret: 'as it was' }), webhook('b', signed('two')))
+    await start()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    held = promise
+    put(webhook('a', signed('one')))
+    await soon(() => expect(bench.server.requests.all.at(-1)).toMatchObject({ verb: 'get', status: 200 }))
+    await follow(secret('one', { secret: LONG }, { open: false }))
+    resolve()
+    await soon(() => expect(changes.flat()).toContain('Webhook/a'))
+    expect(said('one')).toBe('not-permitted')
   })
 })
