@@ -56,6 +56,8 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   const asking = new Map<string, Promise<void>>()
   /** The watch has told of them since they were asked for: the answer on its way may be older. */
   const overtaken = new Set<string>()
+  /** Nothing is in the way; when that comes true, whatever has been said of any Secret may be said no longer. */
+  let readable = false
   let notify: (names: ReadonlySet<string>) => void = () => undefined
   let again: Timer | undefined
   const watch = new ListWatch<Values>({
@@ -66,11 +68,14 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
       outdate(nameOf(object))
       return keepValues(object, before, references)
     },
-    onChange: (names) => {
+    onChange(names) {
       for (const name of names) outdate(name)
+      const recovered = !readable && watch.synced && !watch.trouble
+      readable = watch.synced && !watch.trouble
+      const concerned = new Set(recovered ? [...names, ...references.names()] : names)
       // No name at all: why they cannot be read has changed, which concerns everything that could not be.
-      const concerned = names.size > 0 ? [...names] : [...references.names()].filter((name) => !watch.objects.has(name))
-      void settle(concerned).then(() => notify(new Set(concerned)))
+      if (names.size === 0) for (const name of references.names()) if (!watch.objects.has(name)) concerned.add(name)
+      void settle(concerned).then(() => notify(concerned))
     },
   })
 

@@ -209,6 +209,18 @@ describe('Secrets', () => {
     await bench.until(() => expect([said('one'), turned.includes('one')]).toEqual([LONG, true]))
   })
 
+  it('are all told of once the first list succeeds after all, those too that are not in it', async () => {
+    bench.server.faults.inject({ verb: 'list', resource: 'secrets' }, { kind: 'status', code: 503 }, 1)
+    put(secret('open', { secret: LONG }), secret('closed', { secret: LONG }, { open: false }))
+    put(webhook('a', signed('open')), webhook('b', signed('closed')), webhook('c', signed('none')))
+    await start()
+    const names = ['open', 'closed', 'none']
+    expect(names.map((name) => said(name))).toEqual(['unreadable', 'unreadable', 'unreadable'])
+    await bench.until(() => expect(turned).toContain('open'))
+    await soon(() => expect(turned).toEqual(expect.arrayContaining(names)))
+    expect(names.map((name) => said(name))).toEqual([LONG, 'not-permitted', 'not-found'])
+  })
+
   it('bytes that are no text are malformed, never guessed', async () => {
     put(
       { ...secret('one', {}), data: { secret: Buffer.from([0xff, 0xfe]).toString('base64') } },
@@ -276,5 +288,20 @@ describe('a Secret that is there before anything refers to it', () => {
     resolve()
     await soon(() => expect(changes.flat()).toContain('Webhook/a'))
     expect(said('one')).toBe('not-permitted')
+  })
+
+  it('is asked again, and told of, as soon as the watch is well again', async () => {
+    put(secret('one', { secret: LONG }))
+    await start()
+    const watches = () => bench.server.watches.filter(({ resource }) => resource === 'secrets')
+    await soon(() => expect(watches()).toHaveLength(1))
+    for (const watch of watches()) watch.reset()
+    await soon(() => expect(bench.clock.untilNext).toBeLessThan(30_000))
+    bench.server.faults.inject({ verb: 'get', resource: 'secrets' }, { kind: 'status', code: 503 }, 1)
+    await refer(webhook('a', signed('one')))
+    expect([said('one'), turned]).toEqual(['unreadable', []])
+    bench.clock.advance(bench.clock.untilNext)
+    await soon(() => expect(turned).toEqual(['one']))
+    expect(said('one')).toBe(LONG)
   })
 })
