@@ -30,7 +30,7 @@ export interface KubernetesSecrets extends SecretSource {
 export const SECRET_LABEL = 'nepenthes.dev/webhook'
 
 /** What is kept of one Secret: the values that are referred to; undefined for the keys that are not. */
-type Values = ReadonlyMap<string, SecretLookup | undefined>
+type Values = Map<string, SecretLookup | undefined>
 
 const NOT_READ_YET: SecretLookup = { state: 'unreadable', reason: 'it has not been read yet' }
 const NOT_TEXT = 'is not UTF-8 text: write a binary signature key as whsec_ and the base64 of its bytes'
@@ -138,16 +138,24 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
 
   function scheduleAgain(): void {
     again = clock.after(AGAIN_MS, () => {
+      forgetUnused()
       void askAgain().then(() => {
         if (!stopping.signal.aborted) scheduleAgain()
       })
     })
   }
 
+  /** No watch tells that nothing refers to a value any more. */
+  function forgetUnused(): void {
+    for (const [name, values] of watch.objects) dropUnused(name, values, references)
+    for (const [name, { values }] of asked) {
+      if (references.keys(name).length === 0) asked.delete(name)
+      else if (values) dropUnused(name, values, references)
+    }
+  }
+
   /** The longest known first: what is asked again goes to the end of the line. */
   async function askAgain(): Promise<void> {
-    const wanted = new Set(references.names())
-    for (const name of asked.keys()) if (!wanted.has(name)) asked.delete(name)
     const turned = new Set<string>()
     const due = [...asked].filter(([name, { lookup }]) => lookup.state === 'unreadable' || !watch.objects.has(name))
     for (const [name] of due.slice(0, AGAIN_MAX)) {
@@ -230,6 +238,10 @@ function allValues(object: Readonly<Record<string, unknown>>, references: Refere
   return new Map(
     Object.entries(data).map(([key, value]) => [key, references.has(name, key) ? decode(value) : undefined]),
   )
+}
+
+function dropUnused(name: string, values: Values, references: References): void {
+  for (const key of values.keys()) if (!references.has(name, key)) values.set(key, undefined)
 }
 
 function nameOf(object: Readonly<Record<string, unknown>>): string {

@@ -304,4 +304,17 @@ describe('a Secret that is there before anything refers to it', () => {
     await soon(() => expect(turned).toEqual(['one']))
     expect(said('one')).toBe(LONG)
   })
+
+  it('is forgotten, value by value, once nothing refers to it any more', async () => {
+    const both = webhook('a', { ...signed('one'), tls: { ca: { secretKeyRef: { name: 'one', key: 'ca' } } } })
+    put(secret('one', { secret: LONG, ca: 'x' }), secret('two', { secret: LONG }), webhook('b', signed('two')))
+    await start()
+    await refer(both)
+    await refer(webhook('a', signed('one')), webhook('b', {}))
+    bench.clock.advance(30_000)
+    const values = [said('one'), said('one', 'ca'), said('two')]
+    expect(values).toEqual([LONG, 'unreadable', 'unreadable'])
+    await refer(both, webhook('b', signed('two')))
+    expect([said('one', 'ca'), said('two'), turned]).toEqual(['x', LONG, []])
+  })
 })
