@@ -116,6 +116,10 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     return references.keys(name).some((key) => known(name, key).state === 'unreadable')
   }
 
+  function hasFailed(name: string): boolean {
+    return asked.get(name)?.lookup.state === 'unreadable'
+  }
+
   function ask(name: string): Promise<void> {
     const running = asking.get(name) ?? askNow(name).finally(() => asking.delete(name))
     asking.set(name, running)
@@ -157,8 +161,8 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   /** The longest known first: what is asked again goes to the end of the line. */
   async function askAgain(): Promise<void> {
     const turned = new Set<string>()
-    const due = [...asked].filter(([name, { lookup }]) => lookup.state === 'unreadable' || !watch.objects.has(name))
-    for (const [name] of due.slice(0, AGAIN_MAX)) {
+    const due = [...asked.keys()].filter((name) => hasFailed(name) || !watch.objects.has(name))
+    for (const name of due.slice(0, AGAIN_MAX)) {
       const before = asked.get(name)
       await ask(name)
       if (!isDeepStrictEqual(before?.lookup, asked.get(name)?.lookup)) turned.add(name)
@@ -175,7 +179,11 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     look(wanted) {
       const names = wanted.map(({ name }) => name).filter(unknown)
       if (!watch.synced || names.length === 0) return undefined
-      const done = settle(names)
+      // Whoever was told that it cannot be read is told of what is known now.
+      const failed = names.filter(hasFailed)
+      const done = settle(names).then(() => {
+        if (failed.length > 0) notify(new Set(failed))
+      })
       const late = new AbortController()
       void done.then(() => late.abort())
       return Promise.race([done, sleep(clock, LOOK_MS_MAX, AbortSignal.any([late.signal, stopping.signal]))])
