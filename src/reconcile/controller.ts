@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { resourceKey, type ResourceKey } from '../resources/resource.ts'
 import type { SecretSource, Source } from '../resources/source.ts'
+import type { SecretKeyRef } from '../resources/webhook.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { DeliveryHealth } from '../status/status.ts'
 import type { ResourceRecord } from '../storage/records.ts'
@@ -64,7 +65,7 @@ export function createController(options: ControllerOptions): Controller {
   const environment = createEnvironment()
   const unstored = createUnstored()
   const causes = createCauses()
-  const read = rememberingReader(secrets)
+  const reader = rememberingReader(secrets)
   const logSource = createSourceLog(log)
   const listeners = new Set<(keys: ReadonlySet<ResourceKey>) => void>()
   const countersDue = new Set<ResourceKey>()
@@ -137,7 +138,7 @@ export function createController(options: ControllerOptions): Controller {
       source,
       entries: environment.entries,
       names: environment.names,
-      read,
+      read: reader.read,
       health: options.health,
       projectExists: options.projectExists,
       now: clock.now(),
@@ -164,14 +165,14 @@ export function createController(options: ControllerOptions): Controller {
     queue.add(environment.apply(result))
     for (const key of result.removed) secrets.inForce?.(key, [])
     for (const entry of result.entries) tellReads(entry)
+    reader.keepOnly([...environment.entries.values()].flatMap(readsOf))
     unstored.settle(keys)
     publish()
     notify(keys)
   }
 
   function tellReads(entry: Entry): void {
-    const spec = entry.programmed?.spec ?? rememberedSpec(entry)
-    secrets.inForce?.(entry.key, spec ? secretRefs(spec) : [])
+    secrets.inForce?.(entry.key, readsOf(entry))
   }
 
   function publish(): void {
@@ -271,6 +272,12 @@ function createCauses() {
       projects.clear()
     },
   }
+}
+
+/** What the spec in force reads from Secrets. */
+function readsOf(entry: Entry): SecretKeyRef[] {
+  const spec = entry.programmed?.spec ?? rememberedSpec(entry)
+  return spec ? secretRefs(spec) : []
 }
 
 function addAll(set: Set<string>, names: Iterable<string>): void {

@@ -18,17 +18,32 @@ type Judge = (text: string) => string
 /** Reads one key of one Secret, with the last value known standing in while a read fails. */
 export type ReadSecret = (ref: SecretKeyRef) => SecretLookup
 
+export interface RememberingReader {
+  readonly read: ReadSecret
+  /** Forgets whatever else it has read: nothing in force refers to it, and it may be rotated before anything does again. */
+  keepOnly(refs: readonly SecretKeyRef[]): void
+}
+
 /** A reader that keeps, in memory only, what it last read: a failed read must not take a working webhook down. */
-export function rememberingReader(source: SecretSource): ReadSecret {
+export function rememberingReader(source: SecretSource): RememberingReader {
   const known = new Map<string, SecretLookup>()
-  return (ref) => {
-    const id = `${ref.name}/${ref.key}`
-    const lookup = source.get(ref.name, ref.key)
-    if (lookup.state === 'unreadable') return known.get(id) ?? lookup
-    if (lookup.state === 'found') known.set(id, lookup)
-    else known.delete(id)
-    return lookup
+  return {
+    read(ref) {
+      const lookup = source.get(ref.name, ref.key)
+      if (lookup.state === 'unreadable') return known.get(idOf(ref)) ?? lookup
+      if (lookup.state === 'found') known.set(idOf(ref), lookup)
+      else known.delete(idOf(ref))
+      return lookup
+    },
+    keepOnly(refs) {
+      const kept = new Set(refs.map(idOf))
+      for (const id of known.keys()) if (!kept.has(id)) known.delete(id)
+    },
   }
+}
+
+function idOf({ name, key }: SecretKeyRef): string {
+  return `${name}/${key}`
 }
 
 /** What a webhook reads from Secrets. */

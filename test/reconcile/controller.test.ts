@@ -180,6 +180,22 @@ describe('Secrets', () => {
     expect(env.snapshot.webhooks.get('a')?.hold?.reason).toBe('SecretNotFound')
   })
 
+  it('that nothing in force refers to any more are forgotten; what another webhook refers to is not', async () => {
+    const header = 'headers: [{name: X-Key, valueFrom: {secretKeyRef: {name: a, key: key}}}]'
+    const holds = () => ['a', 'b'].map((name) => env.snapshot.webhooks.get(name)?.hold?.message)
+    env.secrets.set('a', 'secret', 'long enough to sign with')
+    env.secrets.set('a', 'key', 'old')
+    await env.put({ 'a.yaml': webhookYaml('a', SIGNED, header), 'b.yaml': webhookYaml('b', SIGNED) })
+    await env.put({ 'a.yaml': webhookYaml('a') })
+    for (const key of ['secret', 'key'])
+      await env.settle(() => env.secrets.set('a', key, { state: 'unreadable', reason: 'EIO' }))
+    await env.put({ 'a.yaml': webhookYaml('a', SIGNED, header) })
+    expect(holds()).toEqual(['Secret a, key key, cannot be read: EIO.', undefined])
+    await env.remove('a.yaml', 'b.yaml')
+    await env.put({ 'b.yaml': webhookYaml('b', SIGNED) })
+    expect(holds()).toEqual([undefined, 'Secret a, key secret, cannot be read: EIO.'])
+  })
+
   it('are rotated without touching anyone else', async () => {
     env.secrets.set('a', 'secret', 'long enough to sign with')
     await env.put({ 'a.yaml': webhookYaml('a', SIGNED), 'b.yaml': webhookYaml('b') })

@@ -115,7 +115,7 @@ describe('a failed read', () => {
       { state: 'not-found' },
       { state: 'unreadable', reason: 'EIO' },
     ]
-    const read = rememberingReader({
+    const { read } = rememberingReader({
       get: () => reads.shift() ?? { state: 'not-found' },
       start: async () => {},
       stop: async () => {},

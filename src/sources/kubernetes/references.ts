@@ -22,6 +22,10 @@ export class References {
     return this.#counts.keys()
   }
 
+  keys(name: string): readonly string[] {
+    return [...(this.#counts.get(name)?.keys() ?? [])]
+  }
+
   #count(name: string, key: string, change: number): void {
     const keys = this.#counts.get(name) ?? new Map<string, number>()
     const count = (keys.get(key) ?? 0) + change

@@ -30,14 +30,14 @@ export interface KubernetesSecrets extends SecretSource {
 export const SECRET_LABEL = 'nepenthes.dev/webhook'
 
 /** What is kept of one Secret: the values that are referred to; undefined for the keys that are not. */
-type Values = ReadonlyMap<string, SecretLookup | undefined>
+type Values = Map<string, SecretLookup | undefined>
 
 const NOT_READ_YET: SecretLookup = { state: 'unreadable', reason: 'it has not been read yet' }
 const NOT_TEXT = 'is not UTF-8 text: write a binary signature key as whsec_ and the base64 of its bytes'
 
 /** A pass does not wait for the API server longer than this; it is told when the answer comes. */
 const LOOK_MS_MAX = 1_000
-/** Secrets that no watch tells of, because they lack the label or are not there, are asked for again, some at a time. */
+/** Secrets that no watch tells of, because they lack the label or are not there, or that could not be read, are asked for again, some at a time. */
 const AGAIN_MS = 30_000
 const AGAIN_MAX = 20
 /** Requests by name at a time. */
@@ -54,33 +54,49 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   /** What asking by name has told of names that the watch does not know, or of keys it did not keep. */
   const asked = new Map<string, Asked>()
   const asking = new Map<string, Promise<void>>()
+  /** The watch has told of them since they were asked for: the answer on its way may be older. */
+  const overtaken = new Set<string>()
+  /** Nothing is in the way; when that comes true, whatever has been said of any Secret may be said no longer. */
+  let readable = false
   let notify: (names: ReadonlySet<string>) => void = () => undefined
   let again: Timer | undefined
   const watch = new ListWatch<Values>({
     ...options,
     path,
     labelSelector: `${SECRET_LABEL}=true`,
-    keep: (object, before) => keepValues(object, before, references),
-    onChange: (names) => {
-      for (const name of names) asked.delete(name)
+    keep(object, before) {
+      outdate(nameOf(object))
+      return keepValues(object, before, references)
+    },
+    onChange(names) {
+      for (const name of names) outdate(name)
+      const recovered = !readable && watch.synced && !watch.trouble
+      readable = watch.synced && !watch.trouble
+      const concerned = new Set(recovered ? [...names, ...references.names()] : names)
       // No name at all: why they cannot be read has changed, which concerns everything that could not be.
-      const concerned = names.size > 0 ? [...names] : [...references.names()].filter((name) => !watch.objects.has(name))
-      void settle(concerned).then(() => notify(new Set(concerned)))
+      if (names.size === 0) for (const name of references.names()) if (!watch.objects.has(name)) concerned.add(name)
+      void settle(concerned).then(() => notify(concerned))
     },
   })
 
+  /** There is another version of it, or it is gone: even if no value changed that is kept, one may have that an answer has told. */
+  function outdate(name: string): void {
+    asked.delete(name)
+    if (asking.has(name)) overtaken.add(name)
+  }
+
   function get(name: string, key: string): SecretLookup {
     const lookup = known(name, key)
-    if (lookup === NOT_READ_YET && watch.synced) void settle([name]).then(() => notify(new Set([name])))
+    const asks = lookup === NOT_READ_YET && watch.synced && references.has(name, key)
+    if (asks) void settle([name]).then(() => notify(new Set([name])))
     return lookup
   }
 
   function known(name: string, key: string): SecretLookup {
-    const values = watch.objects.get(name)
-    const told = values && (values.get(key) ?? (values.has(key) ? undefined : KEY_MISSING))
+    const told = valueOf(watch.objects.get(name), key)
     if (told) return told
     const answer = asked.get(name)
-    if (answer) return answer.values ? (answer.values.get(key) ?? KEY_MISSING) : answer.lookup
+    if (answer) return (answer.values ? valueOf(answer.values, key) : answer.lookup) ?? NOT_READ_YET
     if (!watch.synced && watch.trouble) return unreadable(namespace, watch.trouble)
     return NOT_READ_YET
   }
@@ -95,11 +111,13 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     await Promise.all(Array.from({ length: Math.min(PARALLEL, waiting.length) }, work))
   }
 
-  /** The watch has nothing of it, or has dropped a value that is referred to by now. */
+  /** Of a key that is referred to nothing is known: it was not when the Secret was read, or reading failed. */
   function unknown(name: string): boolean {
-    if (asked.has(name)) return false
-    const values = watch.objects.get(name)
-    return !values || [...values].some(([key, lookup]) => lookup === undefined && references.has(name, key))
+    return references.keys(name).some((key) => known(name, key).state === 'unreadable')
+  }
+
+  function hasFailed(name: string): boolean {
+    return asked.get(name)?.lookup.state === 'unreadable'
   }
 
   function ask(name: string): Promise<void> {
@@ -109,8 +127,10 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
   }
 
   async function askNow(name: string): Promise<void> {
+    overtaken.delete(name)
     const answer = await api.call({ path: `${path}/${encodeURIComponent(name)}`, signal: stopping.signal })
     if (stopping.signal.aborted) return
+    if (overtaken.has(name)) return askNow(name)
     // At the end of the line of those to be asked for again.
     asked.delete(name)
     if (!answer.ok) {
@@ -122,18 +142,27 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
 
   function scheduleAgain(): void {
     again = clock.after(AGAIN_MS, () => {
+      forgetUnused()
       void askAgain().then(() => {
         if (!stopping.signal.aborted) scheduleAgain()
       })
     })
   }
 
+  /** No watch tells that nothing refers to a value any more. */
+  function forgetUnused(): void {
+    for (const [name, values] of watch.objects) dropUnused(name, values, references)
+    for (const [name, { values }] of asked) {
+      if (references.keys(name).length === 0) asked.delete(name)
+      else if (values) dropUnused(name, values, references)
+    }
+  }
+
   /** The longest known first: what is asked again goes to the end of the line. */
   async function askAgain(): Promise<void> {
-    const wanted = new Set(references.names())
-    for (const name of asked.keys()) if (!wanted.has(name)) asked.delete(name)
     const turned = new Set<string>()
-    for (const name of [...asked.keys()].filter((name) => !watch.objects.has(name)).slice(0, AGAIN_MAX)) {
+    const due = [...asked.keys()].filter((name) => hasFailed(name) || !watch.objects.has(name))
+    for (const name of due.slice(0, AGAIN_MAX)) {
       const before = asked.get(name)
       await ask(name)
       if (!isDeepStrictEqual(before?.lookup, asked.get(name)?.lookup)) turned.add(name)
@@ -150,7 +179,11 @@ export function createKubernetesSecrets(options: KubernetesSecretsOptions): Kube
     look(wanted) {
       const names = wanted.map(({ name }) => name).filter(unknown)
       if (!watch.synced || names.length === 0) return undefined
-      const done = settle(names)
+      // Whoever was told that it cannot be read is told of what is known now.
+      const failed = names.filter(hasFailed)
+      const done = settle(names).then(() => {
+        if (failed.length > 0) notify(new Set(failed))
+      })
       const late = new AbortController()
       void done.then(() => late.abort())
       return Promise.race([done, sleep(clock, LOOK_MS_MAX, AbortSignal.any([late.signal, stopping.signal]))])
@@ -180,6 +213,12 @@ interface Asked {
 
 const KEY_MISSING: SecretLookup = { state: 'key-missing' }
 
+/** undefined: the value was not kept. */
+function valueOf(values: Values | undefined, key: string): SecretLookup | undefined {
+  if (!values) return undefined
+  return values.has(key) ? values.get(key) : KEY_MISSING
+}
+
 function unreadable(namespace: string, { kind, message }: Failure): SecretLookup {
   if (kind !== 'forbidden') return { state: 'unreadable', reason: message }
   const reason = `the operator may not read Secrets in namespace ${namespace}; grant get, list and watch on secrets to its service account`
@@ -202,11 +241,19 @@ function keepValues(
 }
 
 function allValues(object: Readonly<Record<string, unknown>>, references: References): Values {
-  const name = String((object['metadata'] as Record<string, unknown>)['name'])
+  const name = nameOf(object)
   const data = isRecord(object['data']) ? object['data'] : {}
   return new Map(
     Object.entries(data).map(([key, value]) => [key, references.has(name, key) ? decode(value) : undefined]),
   )
+}
+
+function dropUnused(name: string, values: Values, references: References): void {
+  for (const key of values.keys()) if (!references.has(name, key)) values.set(key, undefined)
+}
+
+function nameOf(object: Readonly<Record<string, unknown>>): string {
+  return String((object['metadata'] as Record<string, unknown>)['name'])
 }
 
 /** A key is never guessed: replacing bytes that are no text would sign with another one. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { KIND_NAMES } from '../../../src/resources/kinds.ts'
 import type { Source } from '../../../src/resources/source.ts'
+import type { Api } from '../../../src/sources/kubernetes/api.ts'
 import { References } from '../../../src/sources/kubernetes/references.ts'
 import { createKubernetesSecrets, type KubernetesSecrets } from '../../../src/sources/kubernetes/secrets.ts'
 import { createKubernetesSource } from '../../../src/sources/kubernetes/source.ts'
@@ -16,11 +17,28 @@ let source: Source
 let secrets: KubernetesSecrets
 let changes: string[][]
 let turned: string[]
+/** What answers about a single Secret wait for, on their way. */
+let held: Promise<void> | undefined
 
 const said = (name: string, key = 'secret') => {
   const lookup = secrets.get(name, key)
   return lookup.state === 'found' ? lookup.value.reveal() : lookup.state
 }
+/** Looks until it holds while time stands still: nothing that a timer does can have helped. */
+const soon = (look: () => void) => vi.waitFor(look, { timeout: 10_000, interval: 10 })
+/** Tells of these documents, and waits until they are told of. */
+const refer = async (...documents: Parameters<typeof put>) => {
+  changes.length = 0
+  put(...documents)
+  const keys = documents.map(({ kind, metadata }) => `${kind}/${metadata?.name}`)
+  await soon(() => expect(changes.flat()).toEqual(expect.arrayContaining(keys)))
+}
+/** Changes a Secret, and waits until the watch has told of it: of Secret `two`, which is referred to, it tells after it. */
+const follow = async (changed: Parameters<typeof put>[0]) => {
+  put(changed, secret('two', { secret: 'as it is now' }))
+  await soon(() => expect(said('two')).toBe('as it is now'))
+}
+const asked = () => bench.server.requests.count('get', 'secrets')
 const start = async () => {
   await source.start((keys) => changes.push([...keys]))
   await secrets.start((names) => turned.push(...names))
@@ -33,8 +51,18 @@ beforeEach(async () => {
   bench = await openBench({ users: [{ ...USER, rules: shippedRules() }] })
   changes = []
   turned = []
+  held = undefined
   const references = new References()
-  secrets = createKubernetesSecrets({ ...bench.parts, references })
+  const { api } = bench
+  const slow: Api = {
+    ...api,
+    async call(call) {
+      const answer = await api.call(call)
+      if (/\/secrets\/[^/]+$/.test(call.path)) await held
+      return answer
+    },
+  }
+  secrets = createKubernetesSecrets({ ...bench.parts, api: slow, references })
   source = createKubernetesSource({
     ...bench.parts,
     references,
@@ -181,6 +209,18 @@ describe('Secrets', () => {
     await bench.until(() => expect([said('one'), turned.includes('one')]).toEqual([LONG, true]))
   })
 
+  it('are all told of once the first list succeeds after all, those too that are not in it', async () => {
+    bench.server.faults.inject({ verb: 'list', resource: 'secrets' }, { kind: 'status', code: 503 }, 1)
+    put(secret('open', { secret: LONG }), secret('closed', { secret: LONG }, { open: false }))
+    put(webhook('a', signed('open')), webhook('b', signed('closed')), webhook('c', signed('none')))
+    await start()
+    const names = ['open', 'closed', 'none']
+    expect(names.map((name) => said(name))).toEqual(['unreadable', 'unreadable', 'unreadable'])
+    await bench.until(() => expect(turned).toContain('open'))
+    await soon(() => expect(turned).toEqual(expect.arrayContaining(names)))
+    expect(names.map((name) => said(name))).toEqual([LONG, 'not-permitted', 'not-found'])
+  })
+
   it('bytes that are no text are malformed, never guessed', async () => {
     put(
       { ...secret('one', {}), data: { secret: Buffer.from([0xff, 0xfe]).toString('base64') } },
@@ -188,5 +228,94 @@ describe('Secrets', () => {
     )
     await start()
     expect(said('one')).toBe('malformed')
+  })
+})
+
+describe('a Secret that is there before anything refers to it', () => {
+  it('is asked for each key that is referred to, when it is; a key it lacks is asked for once', async () => {
+    put(secret('one', { secret: LONG, auth: 'token', more: 'x' }))
+    await start()
+    await refer(webhook('a', signed('one')))
+    expect(said('one')).toBe(LONG)
+    await refer(webhook('b', signed('one', 'auth')))
+    expect([said('one'), said('one', 'auth')]).toEqual([LONG, 'token'])
+    await refer(webhook('c', signed('one', 'absent')))
+    expect([said('one', 'absent'), asked()]).toEqual(['key-missing', 2])
+    secrets.inForce?.('Webhook/d', [{ name: 'one', key: 'more' }])
+    expect(said('one', 'more')).toBe('unreadable')
+    await soon(() => expect(turned).toEqual(['one']))
+    expect(said('one', 'more')).toBe('x')
+  })
+
+  it('is asked again if that failed: by what refers to it next, or after a while', async () => {
+    const outage = (times: number) =>
+      bench.server.faults.inject({ verb: 'get', resource: 'secrets' }, { kind: 'status', code: 503 }, times)
+    put(secret('one', { secret: LONG, auth: 'token' }))
+    await start()
+    outage(1)
+    await refer(webhook('a', signed('one')))
+    expect(said('one')).toBe('unreadable')
+    await refer(webhook('b', signed('one')))
+    expect([said('one'), turned]).toEqual([LONG, ['one']])
+    turned.length = 0
+    outage(2)
+    await refer(webhook('c', signed('one', 'auth')))
+    expect(said('one', 'auth')).toBe('unreadable')
+    await bench.until(() => expect(turned).toEqual(['one']))
+    expect([said('one'), said('one', 'auth')]).toEqual([LONG, 'token'])
+  })
+
+  it('is never believed to be as it was before the watch told of it', async () => {
+    const both = webhook('a', { ...signed('one'), tls: { ca: { secretKeyRef: { name: 'one', key: 'ca' } } } })
+    put(secret('one', { secret: LONG, ca: 'old' }), secret('two', { secret: 'as it was' }))
+    put(webhook('a', signed('one')), webhook('b', signed('two')))
+    await start()
+    await refer(both)
+    expect(said('one', 'ca')).toBe('old')
+    await refer(webhook('a', signed('one')))
+    await follow(secret('one', { secret: LONG, ca: 'new' }))
+    await refer(both)
+    expect(said('one', 'ca')).toBe('new')
+  })
+
+  it('nor by an answer that was on its way when the watch did', async () => {
+    put(secret('one', { secret: LONG }), secret('two', { secret: 'as it was' }), webhook('b', signed('two')))
+    await start()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    held = promise
+    put(webhook('a', signed('one')))
+    await soon(() => expect(bench.server.requests.all.at(-1)).toMatchObject({ verb: 'get', status: 200 }))
+    await follow(secret('one', { secret: LONG }, { open: false }))
+    resolve()
+    await soon(() => expect(changes.flat()).toContain('Webhook/a'))
+    expect(said('one')).toBe('not-permitted')
+  })
+
+  it('is asked again, and told of, as soon as the watch is well again', async () => {
+    put(secret('one', { secret: LONG }))
+    await start()
+    const watches = () => bench.server.watches.filter(({ resource }) => resource === 'secrets')
+    await soon(() => expect(watches()).toHaveLength(1))
+    for (const watch of watches()) watch.reset()
+    await soon(() => expect(bench.clock.untilNext).toBeLessThan(30_000))
+    bench.server.faults.inject({ verb: 'get', resource: 'secrets' }, { kind: 'status', code: 503 }, 1)
+    await refer(webhook('a', signed('one')))
+    expect([said('one'), turned]).toEqual(['unreadable', []])
+    bench.clock.advance(bench.clock.untilNext)
+    await soon(() => expect(turned).toEqual(['one']))
+    expect(said('one')).toBe(LONG)
+  })
+
+  it('is forgotten, value by value, once nothing refers to it any more', async () => {
+    const both = webhook('a', { ...signed('one'), tls: { ca: { secretKeyRef: { name: 'one', key: 'ca' } } } })
+    put(secret('one', { secret: LONG, ca: 'x' }), secret('two', { secret: LONG }), webhook('b', signed('two')))
+    await start()
+    await refer(both)
+    await refer(webhook('a', signed('one')), webhook('b', {}))
+    bench.clock.advance(30_000)
+    const values = [said('one'), said('one', 'ca'), said('two')]
+    expect(values).toEqual([LONG, 'unreadable', 'unreadable'])
+    await refer(both, webhook('b', signed('two')))
+    expect([said('one', 'ca'), said('two'), turned]).toEqual(['x', LONG, []])
   })
 })
