@@ -7,7 +7,7 @@ import { seed } from './api/seed.ts'
 import { createApi } from './api/server.ts'
 import { createToken, generateToken, listTokens, revokeToken, type TokenFailure } from './api/tokens.ts'
 import { assert } from './base/assert.ts'
-import { systemClock, type Clock } from './base/clock.ts'
+import { sleep, systemClock, type Clock } from './base/clock.ts'
 import { toError, UserError } from './base/errors.ts'
 import { keepToken } from './base/kept-token.ts'
 import { closeServer, listen, origin, type Listening } from './base/listen.ts'
@@ -18,7 +18,7 @@ import { systemRandom, type Random } from './base/random.ts'
 import { fail, ok } from './base/result.ts'
 import type { SecretValue } from './base/secret.ts'
 import { programVersion, type RunConfig } from './config.ts'
-import { createDispatcher } from './dispatch/dispatcher.ts'
+import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { Retention } from './dispatch/retention.ts'
 import { createController } from './reconcile/controller.ts'
 import { projectLookup } from './reconcile/projects.ts'
@@ -45,12 +45,18 @@ export interface App {
   readonly adminOrigin: string
   /** Accepts nothing more, finishes or releases what is in flight, then lets go of everything. Calling it again waits for the same end. */
   stop(): Promise<void>
-  /** Resolves once stopped. */
+  /** Resolves once stopped; rejects then if it stopped because it could not go on. */
   readonly closed: Promise<void>
+  /** Resolves once it cannot go on: its store has broken down for good, or another operator has taken over. It then stops by itself. */
+  readonly failed: Promise<Error>
 }
 
-/** Deliveries in flight get this long to finish when stopping; the process promises to be gone after 10 s. */
+/**
+ * Deliveries in flight get this long to finish when stopping, and what came of them this long to be stored. The process promises to be
+ * gone after 10 s: the listeners and giving back the lease take 2 s more at most, which leaves some to the store.
+ */
 const DRAIN_MS = 6_000
+const RECORD_MS = 500
 
 /** Undoes what was started, last first. */
 type Releasers = (() => Promise<unknown>)[]
@@ -59,19 +65,20 @@ type Releasers = (() => Promise<unknown>)[]
 export async function startApp(config: RunConfig, dependencies: Partial<AppDependencies> = {}): Promise<App> {
   const releasers: Releasers = []
   try {
-    const { failed, ...origins } = await startParts(config, dependencies, releasers)
+    const started = await startParts(config, dependencies, releasers)
     const { promise: closed, resolve, reject } = Promise.withResolvers<void>()
     let stopping: Promise<void> | undefined
     const stop = () => {
       stopping ??= release(releasers).then(resolve, reject)
       return closed
     }
-    // Without its store, or its lease, the program can do nothing: it ends, so that whoever supervises it starts it anew.
-    void failed.then((error) => {
-      reject(error)
+    // Without its store, or its lease, the program can do nothing: it ends, so that whoever supervises it starts it anew. What is in
+    // flight is finished first all the same: what a receiver has taken should not be sent to it again.
+    void started.failed.then((error) => {
+      releasers.push(() => Promise.reject(error))
       return stop().catch(() => undefined)
     })
-    return { ...origins, stop, closed }
+    return { ...started, stop, closed }
   } catch (thrown) {
     await release(releasers).catch(() => undefined)
     throw thrown
@@ -91,16 +98,18 @@ async function release(releasers: Releasers): Promise<void> {
   if (failures.length > 0) throw toError(failures[0])
 }
 
-interface Started extends Pick<App, 'apiOrigin' | 'adminOrigin'> {
-  /** Resolves if the store breaks down for good, or another operator has taken over. */
-  readonly failed: Promise<Error>
+/** All at once; the first failure is what is told. */
+async function together(works: readonly Promise<unknown>[]): Promise<void> {
+  const ends = await Promise.allSettled(works)
+  const failure = ends.find((end) => end.status === 'rejected')
+  if (failure) throw toError(failure.reason)
 }
 
 async function startParts(
   config: RunConfig,
   dependencies: Partial<AppDependencies>,
   releasers: Releasers,
-): Promise<Started> {
+): Promise<Omit<App, 'stop' | 'closed'>> {
   const shared = {
     clock: dependencies.clock ?? systemClock,
     random: dependencies.random ?? systemRandom,
@@ -109,8 +118,9 @@ async function startParts(
   }
   keepApart(config)
   const store = await openStore(config, shared, releasers)
+  const access = await adminAccess(config, shared.random)
   const listening: Listening[] = []
-  const cluster = await openCluster(config, shared, releasers)
+  const cluster = await openCluster(config, shared)
   const core = createCore(config, shared, { store, ownListeners: listening, cluster })
   const api = createApi({
     ...shared,
@@ -126,10 +136,10 @@ async function startParts(
     tokens: tokenAdmin(store, shared),
     readiness: () => readiness(config, core.publisher.current.complete, store.healthy),
     metrics: core.metrics.registry,
-    access: await adminAccess(config, shared.random),
+    access,
   })
   // Bound first: an address that cannot be had is told before anything is sent or judged. Writes wait for the configuration.
-  releasers.push(() => closeServer(admin, shared.clock))
+  releasers.push(() => together([closeServer(admin, shared.clock), ...(cluster ? [cluster.close()] : [])]))
   const adminAt = await listen(admin, config.adminListen, '--admin-listen')
   listening.push(adminAt)
   const closeApi = once(() => closeServer(api, shared.clock))
@@ -137,31 +147,51 @@ async function startParts(
   const apiAt = await listen(api, config.listen, '--listen')
   listening.push(apiAt)
   const retention = new Retention({ ...shared, ...config.deliveryLog, store })
-  const begin = () => runCore(core, retention, releasers)
+  const begin = async () => {
+    await core.dispatcher.start()
+    retention.start()
+    const running = core.controller.start()
+    // All at once: nothing is accepted, sent or judged any more while what is under way ends.
+    releasers.push(() =>
+      together([
+        closeApi(),
+        stopSending(core.dispatcher, shared.clock, releasers),
+        retention.stop(),
+        core.controller.stop(),
+      ]),
+    )
+    return { running }
+  }
   const failures = [store.failed]
   if (cluster) failures.push(cluster.lease.lost, beginOnceElected(cluster, begin, releasers))
   else await (await begin()).running
-  // Stopped first of all: nothing new is accepted while the rest winds down.
-  releasers.push(closeApi)
-  shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')
-  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt), failed: Promise.race(failures) }
-}
-
-/** Starts what sends and what decides. Resolves once stopping undoes all of it; `running` once the first configuration is in force. */
-async function runCore(core: Core, retention: Retention, releasers: Releasers): Promise<{ running: Promise<void> }> {
-  await core.dispatcher.start()
-  releasers.push(() => core.dispatcher.stop(DRAIN_MS))
-  retention.start()
-  releasers.push(() => retention.stop())
-  const running = core.controller.start()
-  releasers.push(async () => {
-    await core.controller.stop()
-    await running.catch(() => undefined)
+  const failed = Promise.race(failures).then((error) => {
+    shared.log.error({ err: error }, 'cannot go on: what is in flight is finished, then the program ends')
+    return error
   })
-  return { running }
+  shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')
+  return { apiOrigin: origin(apiAt), adminOrigin: origin(adminAt), failed }
 }
 
-/** Does nothing until this is the one operator of the namespace, which may be never. Resolves only if that goes wrong. */
+/**
+ * While the disk is full, what came of the last requests would be waited for in vain. The store gives it up when it closes; only after
+ * that is there nothing left to wait for.
+ */
+async function stopSending(dispatcher: Dispatcher, clock: Clock, releasers: Releasers): Promise<void> {
+  const stopped = dispatcher.stop(DRAIN_MS)
+  releasers.unshift(() => stopped)
+  const waiting = new AbortController()
+  try {
+    await Promise.race([stopped, sleep(clock, DRAIN_MS + RECORD_MS, waiting.signal)])
+  } finally {
+    waiting.abort()
+  }
+}
+
+/**
+ * Does nothing until this is the one operator of the namespace, which may be never. `begin` resolves once stopping undoes all it has
+ * started; `running` once the first configuration is in force. Resolves only if that goes wrong.
+ */
 function beginOnceElected(
   cluster: Cluster,
   begin: () => Promise<{ running: Promise<void> }>,
@@ -177,13 +207,13 @@ function beginOnceElected(
   })
 }
 
-async function openCluster(config: RunConfig, shared: Shared, releasers: Releasers): Promise<Cluster | undefined> {
+/** Nothing runs in it yet. */
+async function openCluster(config: RunConfig, shared: Shared): Promise<Cluster | undefined> {
   if (config.mode.kind !== 'kubernetes') return undefined
   const credentials = await loadCredentials()
   const namespace = config.mode.namespace ?? credentials.namespace ?? 'default'
   const identity = `${hostname()}_${shared.random.uuid()}`
   const cluster = createCluster({ ...shared, credentials, namespace, identity })
-  releasers.push(() => cluster.close())
   shared.log.info({ server: credentials.server, namespace }, 'watching a cluster')
   return cluster
 }
@@ -261,8 +291,6 @@ function createCore(
   cluster?.report(controller)
   return { publisher, dispatcher, controller, metrics }
 }
-
-type Core = ReturnType<typeof createCore>
 
 function directorySources({ mode, secretsDir }: RunConfig, shared: Shared): Pick<Cluster, 'source' | 'secrets'> {
   assert(mode.kind === 'directory', 'a cluster has sources of its own')

@@ -12,6 +12,8 @@ export interface RunningApp {
   stop(): Promise<void>
   /** Settles when the operator has ended, rejected if it could not go on. */
   readonly closed: Promise<void>
+  /** Resolves when the operator cannot go on; it then stops by itself. */
+  readonly failed: Promise<unknown>
 }
 
 /** The part of `process` that running needs. */
@@ -48,37 +50,40 @@ Examples:
 }
 
 /**
- * Starts the operator and stops it at the first SIGTERM or SIGINT; resolves to the exit code. A second signal, or 10 s without
- * having stopped, ends the process at once with 1. A signal while starting stops what was started.
+ * Starts the operator and stops it at the first SIGTERM or SIGINT; resolves to the exit code. A second signal, or 10 s of stopping
+ * without having stopped, ends the process at once with 1. A signal while starting stops what was started.
  */
 export async function runUntilStopped(
   start: () => Promise<RunningApp>,
   { host, clock, err }: { host: Host; clock: Clock; err: Io['err'] },
 ): Promise<number> {
-  const signalled = firstSignal(host, clock, err)
+  // Held to the end: a clean end exits before it fires.
+  const limit = () =>
+    void clock.after(STOP_MS_MAX, () => {
+      err(`nepenthes: not stopped after ${STOP_MS_MAX / 1000} s, giving up\n`)
+      host.exit(1)
+    })
+  const signalled = firstSignal(host, limit)
   host.on('unhandledRejection', (reason) => {
     // Nobody awaited it, so nobody knows what state it left behind.
     createLog('error', err).error({ err: toError(reason) }, 'unhandled rejection: this is a bug')
     host.exit(1)
   })
   const app = await start()
+  void app.failed.then(limit)
   await Promise.race([signalled, app.closed])
   await app.stop()
   await app.closed
   return 0
 }
 
-function firstSignal(host: Host, clock: Clock, err: Io['err']): Promise<void> {
+function firstSignal(host: Host, limit: () => void): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false
     const stop = () => {
       if (stopping) return host.exit(1)
       stopping = true
-      // Held to the end: a clean end exits before it fires.
-      clock.after(STOP_MS_MAX, () => {
-        err(`nepenthes: not stopped after ${STOP_MS_MAX / 1000} s, giving up\n`)
-        host.exit(1)
-      })
+      limit()
       resolve()
     }
     host.on('SIGTERM', stop)

@@ -73,6 +73,7 @@ export function createController(options: ControllerOptions): Controller {
   let counters: Timer | undefined
   let retry: Timer | undefined
   let loop: Promise<void> = Promise.resolve()
+  let starting: Promise<void> = Promise.resolve()
 
   async function start(): Promise<void> {
     for (const record of await store.resources()) environment.remember(record)
@@ -89,6 +90,7 @@ export function createController(options: ControllerOptions): Controller {
       queue.add(everyKey())
       await turn()
     }
+    if (stopping.signal.aborted) return
     scheduleCounters(0)
     loop = run()
   }
@@ -227,7 +229,7 @@ export function createController(options: ControllerOptions): Controller {
     new Map([...environment.entries.values(), ...unstored.entries()].map((entry) => [entry.key, entry]))
 
   return {
-    start,
+    start: () => (starting = start()),
     healthChanged(changed) {
       queue.add([...changed].map((name) => resourceKey('Webhook', name)).filter((key) => environment.entries.has(key)))
     },
@@ -248,6 +250,8 @@ export function createController(options: ControllerOptions): Controller {
     async stop() {
       stopping.abort()
       await Promise.all([source.stop(), secrets.stop()])
+      // Whoever started it is told if that failed.
+      await starting.catch(() => undefined)
       await loop
       counters?.cancel()
       retry?.cancel()

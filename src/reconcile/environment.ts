@@ -77,7 +77,9 @@ function nextWebhooks(
   changed: readonly Entry[],
   removed: readonly ResourceKey[],
 ): ReadonlyMap<string, ProgrammedWebhook> {
-  const gone = removed.map(splitKey).filter(({ kind, name }) => kind === 'Webhook' && current.has(name))
+  // Of a new object that was never valid nothing is in force: a deleted one of the same name may have been.
+  const never = changed.flatMap(({ key, programmed }) => (programmed ? [] : [key]))
+  const gone = [...removed, ...never].map(splitKey).filter(({ kind, name }) => kind === 'Webhook' && current.has(name))
   const moved = changed.flatMap(({ programmed }) =>
     programmed && current.get(programmed.name) !== programmed ? [programmed] : [],
   )

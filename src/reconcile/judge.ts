@@ -48,7 +48,7 @@ async function webhookEntry(subject: Subject, nameHolder: ResourceKey | undefine
     read: lookups.read,
     health,
     resumeAt,
-    uid: subject.document ? subject.document.metadata.uid : subject.known?.programmed?.uid,
+    uid: uidOf(subject),
   })
   const unmatched = await unmatchedProjects(outcome.programmed?.spec.projects ?? [], lookups.projectExists)
   const entry = assemble(
@@ -78,6 +78,10 @@ async function unmatchedProjects(selection: readonly string[], exists: Lookups['
   const unmatched: string[] = []
   for (const entry of selection) if (!(await exists(entry))) unmatched.push(entry)
   return unmatched
+}
+
+function uidOf({ document, known }: Subject): string | undefined {
+  return document ? document.metadata.uid : known?.record.uid
 }
 
 /** While its document is silent a webhook goes on with what it asked last. */
@@ -115,9 +119,11 @@ function assemble(
     conditions: mergeConditions(known?.status.conditions ?? [], findings, now),
     ...extra,
   }
+  const uid = uidOf(subject)
   const record: ResourceRecord = {
     key,
     origin: document?.origin.file ?? known?.record.origin ?? '',
+    ...(uid === undefined ? {} : { uid }),
     generation,
     specHash,
     programmedSpec: inForce.good?.spec ?? null,

@@ -57,7 +57,9 @@ function contestNames(
   inputs: PassInputs,
 ): ReadonlyMap<ResourceKey, ResourceKey> {
   const claims = subjects.flatMap((subject) => claimOf(subject))
-  const inPass = new Set<ResourceKey>([...claims.map((claim) => claim.key), ...removed])
+  // A new object holds nothing yet, whatever a deleted one of its name held.
+  const fresh = subjects.flatMap(({ key, known }) => (known ? [] : [key]))
+  const inPass = new Set<ResourceKey>([...claims.map((claim) => claim.key), ...fresh, ...removed])
   return resolveNames(claims, (folded) => {
     const holder = inputs.names.get(folded)
     return holder !== undefined && !inPass.has(holder) ? holder : undefined

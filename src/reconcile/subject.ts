@@ -24,7 +24,7 @@ export function sortOut(
   const removed: ResourceKey[] = []
   for (const key of keys) {
     const document = source.get(key)
-    const known = entries.get(key)
+    const known = knownOf(document, entries.get(key))
     if (document) subjects.push(observe(key, document, known))
     else if (known && source.silent(known.record.origin)) {
       subjects.push({
@@ -37,6 +37,12 @@ export function sortOut(
     } else if (known) removed.push(key)
   }
   return { subjects, removed }
+}
+
+/** What is known of a deleted object says nothing of another one that has its name by now. */
+function knownOf(document: Document | undefined, known: Entry | undefined): Entry | undefined {
+  const [uid, knownUid] = [document?.metadata.uid, known?.record.uid]
+  return uid !== undefined && knownUid !== undefined && uid !== knownUid ? undefined : known
 }
 
 /** In file mode nobody counts generations for us: they start at 1 and rise when the canonical spec changes. */

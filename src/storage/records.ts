@@ -130,6 +130,8 @@ export interface ResourceRecord {
   readonly key: ResourceKey
   /** `Document.origin.file` it last came from: while that is silent the resource is kept. */
   readonly origin: string
+  /** In a cluster: of the object it is about. Another one of the same name starts afresh. */
+  readonly uid?: string
   /** File mode: starts at 1, rises when the canonical spec changes. */
   readonly generation: number
   /** Hash of the canonical spec `generation` stands for. */

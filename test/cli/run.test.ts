@@ -37,6 +37,11 @@ describe('stopping', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'nepenthes: not stopped after 10 s, giving up\n' })
   })
 
+  test('who cannot go on, and does not stop in 10 s either, is ended', async () => {
+    const { code, stderr } = await run('fails-and-hangs', () => undefined)
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'nepenthes: not stopped after 10 s, giving up\n' })
+  })
+
   test('an unhandled rejection is logged and ends it', async () => {
     const { code, stderr } = await run('careless', () => undefined)
     expect(code).toBe(1)

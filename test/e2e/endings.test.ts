@@ -5,9 +5,12 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } fr
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { apiSettingsYaml, webhookYaml } from '../reconcile/environment.ts'
+import { refuseAttempts } from '../storage/full.ts'
 import { nepenthes } from '../support/cli.ts'
+import { startCluster, webhook } from '../support/cluster.ts'
+import type { FakeApiServer } from '../support/fake-apiserver/index.ts'
 import { createPlace, startProgram, type Place, type Program } from '../support/program.ts'
-import { createReceiver, type Receiver } from '../support/receiver.ts'
+import { createReceiver, type Answer, type Receiver } from '../support/receiver.ts'
 
 let place: Place
 let receiver: Receiver
@@ -72,14 +75,7 @@ describe('SIGTERM', () => {
   it('waits for no client that never finishes its request', async () => {
     const program = await start()
     await program.until('Webhook/hook', 'Ready', 'True')
-    for (const origin of [program.api, program.admin]) {
-      const socket = connect(Number(new URL(origin).port), '127.0.0.1')
-      await once(socket, 'connect')
-      socket.on('error', () => undefined)
-      socket.write('POST /api/v3/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{')
-    }
-    // One round trip later the server has the halves in hand.
-    await program.call('GET', '/api/v3')
+    await sendHalves(program)
     expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null })
   })
 
@@ -96,6 +92,103 @@ describe('SIGTERM', () => {
     child.kill('SIGTERM')
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     expect([code, signal]).toEqual([0, null])
+  })
+})
+
+describe('in a cluster', () => {
+  let server: FakeApiServer
+  beforeEach(async () => {
+    server = await startCluster()
+    server.objects.put(webhook('hook', { url: receiver.url }))
+  })
+  afterEach(() => server.close())
+
+  async function startInCluster(): Promise<Program> {
+    const env = { KUBECONFIG: server.kubeconfig(join(place.root, 'kubeconfig')) }
+    const program = await startProgram(place, ['--kubernetes'], env)
+    running.push(program)
+    await program.until('Webhook/hook', 'Ready', 'True')
+    return program
+  }
+
+  /** Has the program send a request that is answered when the test says so. */
+  async function sendOne(program: Program): Promise<(answer: Answer) => void> {
+    const { promise, resolve } = Promise.withResolvers<Answer>()
+    receiver.answer = () => promise
+    expect((await createProject(program, 'one')).status).toBe(201)
+    await receiver.received(1)
+    return resolve
+  }
+
+  /** Writes are no longer taken. */
+  const closed = (program: Program) =>
+    vi.waitFor(
+      async () => {
+        const status = await createProject(program, 'one').then(
+          (answer) => answer.status,
+          () => 'refused',
+        )
+        expect([503, 'refused']).toContain(status)
+      },
+      { timeout: 15_000, interval: 20 },
+    )
+
+  const setHolder = (holderIdentity: string) => {
+    const lease = server.objects.get('leases', 'nepenthes-operator') as NonNullable<
+      ReturnType<typeof server.objects.get>
+    >
+    server.objects.put({ ...lease, spec: { ...(lease.spec as object), holderIdentity } })
+  }
+  const holder = () => server.objects.get('leases', 'nepenthes-operator')?.spec as { holderIdentity: string }
+
+  async function deliveredOnce(): Promise<void> {
+    const again = await startInCluster()
+    await again.until('Webhook/hook', 'Delivering', 'True', 'Delivered')
+    expect(receiver.requests).toHaveLength(1)
+  }
+
+  it('SIGTERM: nothing more is accepted while what is in flight ends', async () => {
+    const program = await startInCluster()
+    const answer = await sendOne(program)
+    const exit = program.kill('SIGTERM')
+    await closed(program)
+    expect(receiver.connections).toBe(1)
+    answer(204)
+    expect(await exit).toEqual({ code: 0, signal: null })
+    await deliveredOnce()
+  })
+
+  it('whose lease is taken over, the program finishes what is in flight, and fails', async () => {
+    const program = await startInCluster()
+    const answer = await sendOne(program)
+    const exit = once(program.child, 'exit')
+    setHolder('another')
+    await program.logged('cannot go on')
+    await closed(program)
+    expect(receiver.connections).toBe(1)
+    answer(204)
+    expect(await exit).toEqual([1, null])
+    expect(program.log.join('\n')).toContain('nepenthes: Error: the lease nepenthes-operator was taken over by another')
+    expect(holder()).toMatchObject({ holderIdentity: 'another' })
+    setHolder('')
+    await deliveredOnce()
+  })
+
+  it('SIGTERM: it ends in time, whoever keeps silent and although the disk is full', async () => {
+    server.objects.put(webhook('silent', { url: `${receiver.url}&silent` }))
+    const program = await startInCluster()
+    await program.until('Webhook/silent', 'Ready', 'True')
+    const { promise, resolve } = Promise.withResolvers<Answer>()
+    receiver.answer = ({ path }) => (path.endsWith('silent') ? 'hang' : promise)
+    await createProject(program, 'one')
+    await receiver.received(2)
+    await sendHalves(program)
+    refuseAttempts(place.data)
+    server.faults.inject({ resource: 'leases' }, { kind: 'hang' })
+    const exit = program.kill('SIGTERM')
+    resolve(204)
+    expect(await exit).toEqual({ code: 0, signal: null })
+    expect(program.log.join('\n')).toContain('could not be recorded')
   })
 })
 
@@ -218,6 +311,18 @@ describe('the watched directory', () => {
     expect(receiver.requests).toHaveLength(0)
   })
 })
+
+/** Begins a request on each listener, and never ends it. */
+async function sendHalves(program: Program): Promise<void> {
+  for (const origin of [program.api, program.admin]) {
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+    await once(socket, 'connect')
+    socket.on('error', () => undefined)
+    socket.write('POST /api/v3/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{')
+  }
+  // One round trip later the server has the halves in hand.
+  await program.call('GET', '/api/v3')
+}
 
 async function problems(program: Program): Promise<unknown> {
   const response = await fetch(`${program.admin}/v1/resources`)

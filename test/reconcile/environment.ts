@@ -6,7 +6,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { createController, type Controller } from '../../src/reconcile/controller.ts'
 import { createSnapshotPublisher, type SnapshotPublisher } from '../../src/reconcile/publisher.ts'
 import { parseFile } from '../../src/resources/parse.ts'
-import type { ResourceKey } from '../../src/resources/resource.ts'
+import type { ParseFile, ResourceKey } from '../../src/resources/resource.ts'
 import type { ConditionType, DeliveryHealth } from '../../src/status/status.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
 import type { ResourceStore, Store } from '../../src/storage/store.ts'
@@ -16,10 +16,10 @@ import { createScriptedSecrets, createScriptedSource } from '../support/scripted
 export const quiet: Log = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 /** A controller on the real parser and the real store, with files and Secrets put there by the test. */
-export async function createEnvironment() {
+export async function createEnvironment(parse: ParseFile = parseFile) {
   const directory = mkdtempSync(join(tmpdir(), 'nepenthes-reconcile-'))
   const clock = createFakeClock()
-  const source = createScriptedSource(parseFile)
+  const source = createScriptedSource(parse)
   const secrets = createScriptedSecrets()
   const health = new Map<string, DeliveryHealth>()
   const projects = new Set<string>()
@@ -98,9 +98,11 @@ export async function createEnvironment() {
       const found = controller.get(key)?.status.conditions.find((condition) => condition.type === type)
       return found && `${found.status} ${found.reason}`
     },
-    async restart() {
+    /** Does something meanwhile. */
+    async restart(meanwhile: () => void = () => undefined) {
       await controller.stop()
       await store.close()
+      meanwhile()
       store = await openSqliteStore({ directory, clock, log: quiet })
       publisher = createSnapshotPublisher()
       controller = create()

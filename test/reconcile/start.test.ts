@@ -35,6 +35,17 @@ describe('starting', () => {
     expect(env.secrets.reads.size).toBe(0)
   })
 
+  it('stopping while the first pass is stored waits for it, and leaves no timer', async () => {
+    env = await createEnvironment()
+    env.source.put({ 'a.yaml': webhookYaml('a') })
+    let stopped: Promise<boolean> | undefined
+    env.whileStoring(() => {
+      stopped = env.controller.stop().then(() => env.snapshot.complete)
+    })
+    await env.start()
+    expect([await stopped, env.clock.timers]).toEqual([true, 0])
+  })
+
   it('stopping ends everything: no timer is left, and later changes do nothing', async () => {
     env = await createEnvironment()
     await env.start()

@@ -15,7 +15,7 @@ export function resourceContract(under: () => StoreUnderTest): void {
       const { store, reopen } = under()
       const never = resource('Webhook/audit', { programmedSpec: null, programmedGeneration: null })
       await store.saveResources([resource('Webhook/billing'), never, resource('ApiSettings/default')], [])
-      const newer = resource('Webhook/billing', { generation: 3, status: null })
+      const newer = resource('Webhook/billing', { generation: 3, status: null, uid: 'of an object' })
       await store.saveResources([newer], ['ApiSettings/default'])
       expect(await store.resources()).toStrictEqual([never, newer])
       expect(await (await reopen()).resources()).toStrictEqual([never, newer])

@@ -92,7 +92,9 @@ export class EventSink {
       await this.#options.writes.take(signal, LEFT_TO_STATUSES)
       const next = this.#next(key)
       if (!next || signal.aborted) break
+      if (!this.#options.mayWrite()) return 'not ours to write'
       const failure = await this.#record(next, signal)
+      if (failure === 'forgotten') continue
       if (failure && this.#passes(failure, key)) return failure
       if (!failure) this.#refused = false
       this.#settle(next)
@@ -120,22 +122,27 @@ export class EventSink {
   }
 
   /** What an object may tell of it is used up by what was told, not by trying to. */
-  async #record(next: Next, signal: AbortSignal): Promise<Failure | undefined> {
+  async #record(next: Next, signal: AbortSignal): Promise<Failure | 'forgotten' | undefined> {
     if (next.told.allowance.left < 1) return undefined
     const failure = await this.#countOrCreate(next, signal)
     if (!failure) next.told.allowance.tryTake()
     return failure
   }
 
-  async #countOrCreate({ told, resource, turn }: Next, signal: AbortSignal): Promise<Failure | undefined> {
+  /** One write. `forgotten`: the event to be counted is no longer there; the next write makes it anew. */
+  async #countOrCreate(
+    { told, resource, turn }: Next,
+    signal: AbortSignal,
+  ): Promise<Failure | 'forgotten' | undefined> {
     this.#forgetOld(told)
     const said = [turn.type, turn.condition.reason, noteOf(turn)].join('\n')
     const at = this.#options.clock.elapsed()
     const earlier = told.recent.get(said)
-    const uncounted = earlier && (await this.#count(earlier, signal))
-    if (earlier && uncounted?.kind !== 'missing') {
-      if (!uncounted) told.recent.set(said, { ...earlier, count: earlier.count + 1, at })
-      return uncounted
+    if (earlier) {
+      const failure = await this.#count(earlier, signal)
+      if (failure?.kind === 'missing') told.recent.delete(said)
+      else if (!failure) told.recent.set(said, { ...earlier, count: earlier.count + 1, at })
+      return failure?.kind === 'missing' ? 'forgotten' : failure
     }
     const name = nameOf(resource, turn, said)
     const failure = await this.#create(name, { resource, turn }, signal)

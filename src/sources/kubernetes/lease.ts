@@ -107,6 +107,7 @@ export class EnvironmentLease {
       const attempt = await this.#attempt()
       if (signal.aborted) return
       if (attempt !== 'held' && 'heldBy' in attempt) {
+        this.#renewedAt = -Infinity
         this.#lost.resolve(new Error(`the lease ${LEASE_NAME} was taken over by ${attempt.heldBy}`))
         return
       }

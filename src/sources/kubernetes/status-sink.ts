@@ -94,13 +94,14 @@ export class StatusSink {
   }
 
   async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {
-    const { listing, writes } = this.#options
+    const { listing, writes, mayWrite } = this.#options
     if (!this.#due(key, listing.get(key))) return 'nothing to write'
     await writes.take(signal)
     // Waiting may have taken long: what is true now is written.
     const resource = listing.get(key)
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined || signal.aborted) return 'nothing to write'
+    if (!mayWrite()) return 'not ours to write'
     const applied = await this.#apply(resource, uid, signal)
     if (!applied.ok) return this.#judge(key, applied.error)
     this.#refused = false

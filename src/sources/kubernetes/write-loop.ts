@@ -15,7 +15,8 @@ export interface WriteLoopOptions {
   readonly random: Random
 }
 
-export type Written = 'written' | 'nothing to write' | Failure
+/** `not ours to write`: found out after waiting for the turn. It stays to be written. */
+export type Written = 'written' | 'nothing to write' | 'not ours to write' | Failure
 
 const BACKOFF = { firstMs: 500, factor: 2, maxMs: 30_000 }
 const NOT_OURS_TO_WRITE_MS = 1_000
@@ -61,6 +62,7 @@ export class WriteLoop {
     const written = await this.#options.write(key, this.#stopping.signal)
     this.#underWay.delete(key)
     if (written === 'written') this.#failures = 0
+    else if (written === 'not ours to write') this.#waiting.add(key)
     else if (written !== 'nothing to write') this.#postpone(key, written)
     this.#fill()
   }

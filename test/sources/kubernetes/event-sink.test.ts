@@ -29,6 +29,12 @@ const told = (expected: unknown) => bench.until(() => expect(events().map(words)
 const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 10_000, interval: 5 })
 /** Nothing is under way, and nothing waits. */
 const idle = () => soon(() => expect(bench.clock.timers).toBe(0))
+const seconds = async (count: number) => {
+  for (let second = 0; second < count; second += 1) {
+    bench.clock.advance(1000)
+    await new Promise(setImmediate)
+  }
+}
 const writesOf = (verb: string) => bench.server.requests.count(verb, 'events')
 
 function open(): EventSink {
@@ -133,6 +139,18 @@ describe('events', () => {
     say('a', MISSING)
     await soon(() => expect(counts()).toEqual([1, 1]))
     expect(writesOf('patch')).toBe(1)
+    // Each write, the one in vain too, is one of those that are allowed.
+    expect(writes.left).toBe(200 - writesOf('patch') - writesOf('create'))
+  })
+
+  it('wait if another operator has taken over while they waited for their turn', async () => {
+    for (let taken = 0; taken < 150; taken += 1) writes.tryTake()
+    say('a', MISSING)
+    mayWrite = false
+    await seconds(20)
+    expect(writesOf('create')).toBe(0)
+    mayWrite = true
+    await told(['Warning SecretNotFound: Secret x does not exist.'])
   })
 
   it('what turns back before it could be told is not told', async () => {

@@ -50,6 +50,7 @@ describe('a token bucket', () => {
 describe('writing statuses', () => {
   let sink: StatusSink
   let mayWrite: boolean
+  let writes: TokenBucket
   const shown = new Map<ResourceKey, ResourceWithStatus>()
   let told: (keys: ReadonlySet<ResourceKey>) => void = () => undefined
   const patches = () => bench.server.requests.count('patch', 'webhooks/status')
@@ -67,10 +68,11 @@ describe('writing statuses', () => {
   beforeEach(() => {
     mayWrite = true
     shown.clear()
+    writes = new TokenBucket(bench.clock, { perSecond: 20, burst: 200 })
     sink = new StatusSink({
       ...bench.parts,
       listing: { get: (key) => shown.get(key), subscribe: (listener) => ((told = listener), () => undefined) },
-      writes: new TokenBucket(bench.clock, { perSecond: 20, burst: 200 }),
+      writes,
       mayWrite: () => mayWrite,
     })
     sink.start()
@@ -80,6 +82,13 @@ describe('writing statuses', () => {
     await sink.stop()
     expect(bench.clock.timers).toBe(0)
   })
+
+  const seconds = async (count: number) => {
+    for (let second = 0; second < count; second += 1) {
+      bench.clock.advance(1000)
+      await new Promise(setImmediate)
+    }
+  }
 
   const written = (name: string, message: string) =>
     bench.until(() => expect(JSON.stringify(stored(name))).toContain(`"${message}"`))
@@ -261,10 +270,17 @@ describe('writing statuses', () => {
   it('waits while another operator may have taken over', async () => {
     mayWrite = false
     say('a', 'one')
-    for (let second = 0; second < 20; second += 1) {
-      bench.clock.advance(1000)
-      await new Promise(setImmediate)
-    }
+    await seconds(20)
+    expect(patches()).toBe(0)
+    mayWrite = true
+    await written('a', 'one')
+  })
+
+  it('waits too if that happened while it waited for its turn', async () => {
+    while (writes.tryTake());
+    say('a', 'one')
+    mayWrite = false
+    await seconds(20)
     expect(patches()).toBe(0)
     mayWrite = true
     await written('a', 'one')
@@ -317,6 +333,19 @@ describe('the lease of an environment', () => {
     expect(lost.message).toContain('second')
     await first.release()
     expect(spec()).toMatchObject({ holderIdentity: 'second' })
+  })
+
+  it('is nothing to rely on from when another holder is seen, however lately it was renewed', async () => {
+    const first = create('first')
+    await first.acquire()
+    const current = bench.server.objects.get('leases', 'nepenthes-operator')
+    bench.server.objects.put({
+      ...(current as NonNullable<typeof current>),
+      spec: { ...(current?.spec as object), holderIdentity: 'second' },
+    })
+    const certain = first.lost.then(() => first.certain)
+    expect(await until(() => Promise.race([certain, Promise.reject(new Error('not yet'))]))).toBe(false)
+    await first.release()
   })
 
   it('is kept while the server is away: nobody else can take it', async () => {
