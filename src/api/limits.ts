@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 /** What one client, or many, may take of the server. Node's own clocks watch over the times. */
 export interface ServerLimits {
@@ -6,7 +7,7 @@ export interface ServerLimits {
   readonly headersTimeoutMs: number
   /** From a request's first byte to its last. */
   readonly requestTimeoutMs: number
-  /** A connection on which nothing moves: a client that never reads its answer. */
+  /** A connection on which nothing moves, unless it is the server's turn to answer: a client that never reads its answer. */
   readonly idleTimeoutMs: number
   /** How often the two request times are looked at: they end late by up to this. */
   readonly checkIntervalMs: number
@@ -42,4 +43,12 @@ export function limitOptions(limits: ServerLimits) {
 
 export function limitConnections(server: Server, limits: ServerLimits): void {
   server.maxConnections = limits.connections
+  server.on('request', waitForAnswer)
+}
+
+/** Nothing moves while an answer is being worked out, and a large deletion takes its time. Node asks here before it hangs up. */
+function waitForAnswer(_request: IncomingMessage, response: ServerResponse): void {
+  response.on('timeout', (socket: Socket) => {
+    if (response.headersSent) socket.destroy()
+  })
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ApiStore } from '../../src/api/context.ts'
-import { href, openTestApi, overriding, type TestApi } from './support.ts'
+import { addMember, createTestUser, href, openTestApi, overriding, type TestApi, type TestUser } from './support.ts'
 
 /** What happens in the middle of a write, at the worst moment. */
 
@@ -94,5 +94,78 @@ describe('while a project is being deleted', () => {
     expect((await api.call('DELETE', '/api/v3/projects/demo')).statusCode).toBe(204)
     expect((await api.call('GET', `/api/v3/projects/${id}`)).statusCode).toBe(200)
     expect(api.projectChanges.at(-1)).toEqual(['1', 'demo'])
+  })
+})
+
+describe('while a member deletes what is in projects of its own', () => {
+  let mia: TestUser
+
+  /** Work package 1 with 2 below it in the member's project, 3 in one that is hidden from it, and an entry of its time. */
+  async function openFamily(): Promise<void> {
+    await open()
+    mia = await createTestUser(api, 'mia')
+    await addMember(api, 'demo', mia.id)
+    await api.create('/api/v3/projects/demo/work_packages', { subject: 'Child', _links: { parent: WORK } })
+    await api.create('/api/v3/projects/other/work_packages', { subject: 'Hidden' })
+    const time = { hours: 'PT1H', spentOn: '2026-03-01', _links: { entity: href('work_packages/2') } }
+    await call('POST', 'time_entries', time)
+  }
+  const WORK = href('work_packages/1')
+  const call = (method: string, path: string, body?: object) =>
+    api.call(method, `/api/v3/${path}`, body, { token: mia.token })
+  const change = (path: string, body: object) => () => api.call('PATCH', `/api/v3/${path}`, body)
+  const move = (id: number, _links: object) => change(`work_packages/${id}`, { lockVersion: 0, _links })
+  const left = async () => {
+    const found = await api.store.list('workPackages', { where: [], orderBy: [], limit: 9, offset: 0 })
+    return found.rows.map(({ id }) => id)
+  }
+  const [toDemo, toOther] = [{ project: href('projects/demo') }, { project: href('projects/other') }]
+
+  it.each([
+    ['the work package itself moves away: it stays', () => move(1, toOther), [1, 2, 3]],
+    ['what is below it moves away: it stays', () => move(2, toOther), [1, 2, 3]],
+    ['another is put below it: it stays', () => move(3, { parent: WORK }), [1, 3]],
+  ])('%s', async (_, happening, expected) => {
+    await openFamily()
+    step('delete', 'timeEntries', happening())
+    expect((await call('DELETE', 'work_packages/1')).statusCode).toBe(403)
+    expect(await left()).toEqual(expected)
+  })
+
+  it('what moves between them goes with it', async () => {
+    await openFamily()
+    await addMember(api, 'other', mia.id)
+    await move(3, { parent: WORK })()
+    step('delete', 'timeEntries', move(2, toOther))
+    expect((await call('DELETE', 'work_packages/1')).statusCode).toBe(204)
+    expect(await left()).toEqual([])
+  })
+
+  it('the work package that moves between them is a conflict', async () => {
+    await openFamily()
+    await addMember(api, 'other', mia.id)
+    await move(3, { parent: WORK })()
+    step('delete', 'timeEntries', move(1, toOther))
+    expect((await call('DELETE', 'work_packages/1')).statusCode).toBe(409)
+    expect(await left()).toEqual([1, 2, 3])
+    expect((await call('DELETE', 'work_packages/1')).statusCode).toBe(204)
+  })
+
+  it('time that becomes another’s stays', async () => {
+    await openFamily()
+    step('delete', 'timeEntries', change('time_entries/1', { _links: { user: href('users/1') } }))
+    expect((await call('DELETE', 'time_entries/1')).statusCode).toBe(409)
+    expect(await api.store.get('timeEntries', 1)).toMatchObject({ userId: 1 })
+  })
+
+  it('an administrator’s deletion follows the work package wherever it goes', async () => {
+    await openFamily()
+    await move(3, { parent: WORK })()
+    step('delete', 'timeEntries', async () => {
+      await move(1, toOther)()
+      await move(3, toDemo)()
+    })
+    expect((await api.call('DELETE', '/api/v3/work_packages/1')).statusCode).toBe(204)
+    expect(await left()).toEqual([])
   })
 })

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ApiStore } from '../../src/api/context.ts'
 import type { ServerLimits } from '../../src/api/limits.ts'
-import { ADMIN_TOKEN, openTestApi, type TestApi } from './support.ts'
+import { ADMIN_TOKEN, openTestApi, overriding, type TestApi } from './support.ts'
 
 /** What clients do on the wire that no HTTP library would: each with a server whose patience is short. */
 const AUTHORIZATION = `Authorization: Bearer ${ADMIN_TOKEN}\r\n`
@@ -17,10 +18,10 @@ interface Listener {
 }
 
 /** One server for all the tests of a block. */
-function listener(limits: Partial<ServerLimits> = {}): () => Listener {
+function listener(limits: Partial<ServerLimits> = {}, wrap = (store: ApiStore) => store): () => Listener {
   let held: Listener | undefined
   beforeAll(async () => {
-    const api = await openTestApi({ api: { cors: { enabled: true, allowedOrigins: [] } } }, { limits })
+    const api = await openTestApi({ api: { cors: { enabled: true, allowedOrigins: [] } } }, { limits, wrap })
     const accepted: Socket[] = []
     api.app.server.on('connection', (socket: Socket) => void accepted.push(socket))
     await api.app.listen({ host: '127.0.0.1', port: 0 })
@@ -134,6 +135,43 @@ describe('a client that takes its time', () => {
     socket.destroy()
     await ended
     await stillServes(port)
+  })
+})
+
+describe('a server that takes its time for a deletion', () => {
+  let timedOut: Promise<unknown> | undefined
+  const slow = listener({ idleTimeoutMs: 300 }, (store) =>
+    overriding(store, {
+      async commit(write) {
+        if (write.mutations.some(({ op }) => op === 'delete')) await timedOut
+        return store.commit(write)
+      },
+    }),
+  )
+  /** Deletes a project, which lasts until nothing has moved on the connection for too long. */
+  async function startDeleting(rest: string): Promise<Client> {
+    const { api, port } = slow()
+    const { id } = await api.create('/api/v3/projects', { name: 'Large' })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    timedOut = promise
+    api.app.server.once('connection', (socket: Socket) => socket.once('timeout', resolve))
+    const client = await open(port)
+    client.socket.write(`DELETE /api/v3/projects/${id} HTTP/1.1\r\n${HEAD}${rest}`)
+    return client
+  }
+
+  it('answers all the same', async () => {
+    const { ended } = await startDeleting('Connection: close\r\n\r\n')
+    expect(statuses(await ended)).toEqual([204])
+  })
+
+  it('lets go of a client that then does not read', async () => {
+    const { socket, ended } = await startDeleting(`\r\n${get('/api/v3/spec.json').repeat(2000)}`)
+    socket.pause()
+    await allClosed(slow())
+    socket.destroy()
+    await ended
+    await stillServes(slow().port)
   })
 })
 

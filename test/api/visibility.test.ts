@@ -209,6 +209,27 @@ describe('what is asked for to find out', () => {
   })
 
   it.each([
+    ['a work package', () => mia, () => `work_packages/${ids['mine']}`, 'work_packages', 'above'],
+    ['a project', () => paula, () => `projects/${ids['own']}`, 'projects', 'top'],
+  ])('the parent of %s is not found by trying ids', async (_, who, path, namespace, hidden) => {
+    const { lockVersion } = await who().get(path())
+    const trying = async (method: string, where: string, id: number | undefined) => {
+      const body = { lockVersion, _links: { parent: href(`${namespace}/${id}`) } }
+      const answer = await who().call(method, where, body)
+      const { message, _embedded } = answer.json<Json>()
+      return [answer.statusCode, message, _embedded?.['validationErrors']]
+    }
+    for (const [method, where] of [
+      ['POST', `${path()}/form`],
+      ['PATCH', path()],
+    ] as const) {
+      const found = await trying(method, where, ids[hidden])
+      expect(found).toEqual(await trying(method, where, 9_999))
+      expect(JSON.stringify(found)).toContain('does not exist.')
+    }
+  })
+
+  it.each([
     ['work_packages', 'assignee'],
     ['time_entries', 'user'],
   ])('the form of %s does not tell who somebody is', async (path, link) => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ApiStore } from '../../src/api/context.ts'
-import { href, openTestApi, overriding, type Json, type TestApi } from './support.ts'
+import { createTestUser, href, openTestApi, overriding, type Json, type TestApi } from './support.ts'
 
 let api: TestApi
 
@@ -179,6 +179,65 @@ describe('a time entry', () => {
     ])
     const agreeing = await patch(`time_entries/${entry.id}`, { _links: { project: href('projects/demo') } })
     expect(agreeing.statusCode).toBe(200)
+  })
+})
+
+describe('what many write at once', () => {
+  const MANY = 20
+  const many = (method: string, path: () => string, body: (n: number) => object) =>
+    Array.from({ length: MANY }, (_, n) => api.call(method, `/api/v3/${path()}`, body(n)))
+  const answered = async (...asked: ReturnType<typeof many>[]) =>
+    [...new Set((await Promise.all(asked.flat())).map(({ statusCode }) => statusCode))].sort()
+  const described = (n: number) => ({ description: { raw: `Described ${n}` } })
+  const ids: Record<string, number> = {}
+
+  beforeAll(async () => {
+    const work = await inDemo()
+    const user = await createTestUser(api, 'mia')
+    const said = await api.create(`/api/v3/work_packages/${work.id}/activities`, { comment: { raw: 'Said' } })
+    const entry = await log(work)
+    Object.assign(ids, { user: user.id, said: said.id, entry: entry.id, work: work.id })
+  })
+
+  it.each<[what: string, path: () => string, body: (n: number) => object]>([
+    ['a project', () => 'projects/1', described],
+    ['a time entry', () => `time_entries/${ids['entry']}`, (n) => ({ hours: `PT${n + 2}H` })],
+    ['a user', () => `users/${ids['user']}`, (n) => ({ firstName: `Mia ${n}` })],
+    ['a comment', () => `activities/${ids['said']}`, (n) => ({ comment: { raw: `Said ${n}` } })],
+  ])('is written by all of them: %s', async (_, path, body) => {
+    expect(await answered(many('PATCH', path, body))).toEqual([200])
+  })
+
+  it('is one project, by its id and by its identifier', async () => {
+    const asked = ['projects/1', 'projects/demo'].map((path) => many('PATCH', () => path, described))
+    expect(await answered(...asked)).toEqual([200])
+  })
+
+  it('keeps nobody from writing in the project', async () => {
+    const project = many('PATCH', () => 'projects/1', described)
+    const created = many(
+      'POST',
+      () => 'projects/1/work_packages',
+      () => ({ subject: 'x' }),
+    )
+    expect(await answered(project, created)).toEqual([200, 201])
+  })
+
+  it('keeps nobody from writing what is in it', async () => {
+    const asked = [
+      many('PATCH', () => 'projects/1', described),
+      many(
+        'PATCH',
+        () => `time_entries/${ids['entry']}`,
+        (n) => ({ hours: `PT${n + 1}M` }),
+      ),
+      many(
+        'POST',
+        () => `work_packages/${ids['work']}/activities`,
+        (n) => ({ comment: { raw: `${n}` } }),
+      ),
+    ]
+    expect(await answered(...asked)).toEqual([200, 201])
   })
 })
 

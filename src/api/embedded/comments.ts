@@ -54,7 +54,7 @@ export async function createComment(
     if (notes.trim() === '') return fail(violation('comment', "Comment can't be blank."))
     return planComment(context, viewer, found.value, { notes, internal, authorized: authorized.value })
   }
-  return write(context, viewer, plan, workPackageId)
+  return write(context, viewer, plan, `workPackages/${workPackageId}`)
 }
 
 async function planComment(
@@ -97,7 +97,7 @@ export async function updateComment(
 ): Promise<Result<string, ApiError>> {
   const input = readComment(raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
+  const plan = async (): Promise<Result<WritePlan, ApiError>> => {
     const found = await findJournal(context, viewer, id)
     if (!found.ok) return found
     const { record: current, work } = found.value
@@ -112,7 +112,8 @@ export async function updateComment(
       mutations: notes === current.notes ? [] : [{ op: 'update', table: 'journals', id: current.id, changes }],
       render: (viewer) => renderJournal(view, viewer, work),
     })
-  })
+  }
+  return write(context, viewer, plan, `journals/${id}`)
 }
 
 /** A journal the viewer may see, with its work package. */

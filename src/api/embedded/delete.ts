@@ -8,19 +8,22 @@ import { authorize, authorizeInAll } from './authority.ts'
 import { removeProject, removeTimeEntries, removeWorkPackage, type Chain, type Removed } from './removal.ts'
 import { rightOver } from './time-entry-authority.ts'
 
-/** Who may delete what: every piece of a deletion expects the memberships it rests on, so it ends with them. */
+/**
+ * Who may delete what: every piece of a deletion expects the memberships it rests on, and all that goes to be in their projects, so
+ * it ends with them. Administrators may delete whatever it is by then.
+ */
 
 type Deleted = Result<unknown, ApiError>
 
 export async function deleteTimeEntry(context: ApiContext, viewer: Viewer, segment: string): Promise<Deleted> {
   const found = await findVisible(context.store, viewer, 'timeEntries', segment)
   if (!found.ok) return found
-  const { id, projectId } = found.value
+  const { id, projectId, userId } = found.value
   const authorized = await authorize(context.store, viewer, rightOver(found.value, viewer), projectId)
   if (!authorized.ok) return authorized
   const rests = rowsOf(authorized.value)
-  // What moves away meanwhile has gone where nobody has asked.
-  const chain: Chain = [...rests, { kind: 'row', table: 'timeEntries', id, values: { projectId } }]
+  // What moves away meanwhile, or becomes another's, has gone where nobody has asked.
+  const chain: Chain = [...rests, { kind: 'row', table: 'timeEntries', id, values: { projectId, userId } }]
   const removed = stillAllowed(await removeTimeEntries(context, 'id', id, chain), rests)
   if (!removed.ok || removed.value.cut === undefined) return removed
   return (await context.store.get('timeEntries', id)) ? fail(apiError('UpdateConflict')) : removed
@@ -39,18 +42,22 @@ function stillAllowed(removed: Removed, rests: Chain): Removed {
 export async function deleteWorkPackage(context: ApiContext, viewer: Viewer, segment: string): Promise<Deleted> {
   const found = await findVisible(context.store, viewer, 'workPackages', segment)
   if (!found.ok) return found
-  const projectIds = viewer.admin ? [] : await projectsBelow(context, found.value)
+  const { id, projectId } = found.value
+  const within = viewer.admin ? undefined : new Set([projectId, ...(await projectsBelow(context, found.value))])
   // What lies below in a project that is not the viewer's is refused, not left out; and not told whether it is there.
   const [own, below] = [
-    await authorize(context.store, viewer, 'contribute', found.value.projectId),
-    await authorizeInAll(context.store, viewer, 'contribute', projectIds),
+    await authorize(context.store, viewer, 'contribute', projectId),
+    await authorizeInAll(context.store, viewer, 'contribute', within ?? []),
   ]
   if (!own.ok) return own
   if (!below.ok) return fail(apiError('MissingPermission'))
-  const { id } = found.value
-  const rests = rowsOf([...own.value, ...below.value])
-  const chain: Chain = [...rests, { kind: 'row', table: 'workPackages', id, values: {} }]
-  return stillAllowed(await removeWorkPackage(context, id, chain), rests)
+  const rests = rowsOf(below.value)
+  const chain: Chain = [...rests, { kind: 'row', table: 'workPackages', id, values: within ? { projectId } : {} }]
+  const removed = stillAllowed(await removeWorkPackage(context, id, chain, within), rests)
+  if (!removed.ok || removed.value.cut === undefined) return removed
+  const moved = await context.store.get('workPackages', id)
+  if (!moved) return removed
+  return fail(apiError(within?.has(moved.projectId) ? 'UpdateConflict' : 'MissingPermission'))
 }
 
 /** The projects of everything below a work package: children may be in others. */

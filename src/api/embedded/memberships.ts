@@ -104,10 +104,11 @@ export async function updateMembership(
 ): Promise<Result<string, ApiError>> {
   const input = readInput(raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
+  const plan = async () => {
     const found = await findManaged(context, viewer, id)
     return found.ok ? planChange(context, viewer, input.value, found.value) : found
-  })
+  }
+  return write(context, viewer, plan, `memberships/${id}`)
 }
 
 async function planChange(

@@ -41,7 +41,10 @@ export async function updateProject(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftProjectUpdate(context, viewer, id, raw)))
+  const plan = async () => planOf(await draftProjectUpdate(context, viewer, id, raw))
+  // The path may name it in two ways: there is one queue for both.
+  const found = await findVisibleProject(context.store, viewer, id)
+  return write(context, viewer, plan, found.ok ? `projects/${found.value.id}` : undefined)
 }
 
 /** A project to be created, for a form: it has no id. */

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { JournalRecord, RecordOf, TimeEntryRecord } from '../../storage/tables.ts'
+import type { JournalRecord, RecordOf, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
@@ -56,10 +56,16 @@ export async function removeProject(context: ApiContext, id: number, chain: Chai
   return removed
 }
 
-export function removeWorkPackage(context: ApiContext, id: number, chain: Chain): Promise<Removed> {
+/** `within`: the projects it may reach into; undefined: all. Where it comes upon anything elsewhere, it ends. */
+export function removeWorkPackage(
+  context: ApiContext,
+  id: number,
+  chain: Chain,
+  within?: ReadonlySet<number>,
+): Promise<Removed> {
   return removeRow(context, chain, {
     below: [
-      () => removeRows(context, chain, id, CHILDREN),
+      () => removeRows(context, chain, id, childrenWithin(within)),
       () => removeTimeEntries(context, 'workPackageId', id, chain),
       () => removePlainRows(context, 'watchers', 'workPackageId', id, chain),
       () => removeOldJournals(context, id, chain),
@@ -147,25 +153,34 @@ interface Dependents {
   readonly table: 'projects' | 'workPackages'
   readonly column: 'parentId' | 'projectId'
   readonly remove: (context: ApiContext, id: number, chain: Chain) => Promise<Removed>
+  /** The projects they must be in until they go, if they are work packages; undefined: any. */
+  readonly within?: ReadonlySet<number> | undefined
 }
 
 const SUBPROJECTS: Dependents = { table: 'projects', column: 'parentId', remove: removeProject }
 const WORK_OF_PROJECT: Dependents = { table: 'workPackages', column: 'projectId', remove: removeWorkPackage }
-const CHILDREN: Dependents = { table: 'workPackages', column: 'parentId', remove: removeWorkPackage }
+
+function childrenWithin(within: ReadonlySet<number> | undefined): Dependents {
+  const remove: Dependents['remove'] = (context, id, chain) => removeWorkPackage(context, id, chain, within)
+  return { table: 'workPackages', column: 'parentId', remove, within }
+}
 
 /** One by one; one that moves away meanwhile is passed over. */
 async function removeRows(
   context: ApiContext,
   chain: Chain,
   value: number,
-  { table, column, remove }: Dependents,
+  { table, column, remove, within }: Dependents,
 ): Promise<Removed> {
   const where = [{ column: column as 'parentId', comparison: '=', value }] as const
   for (;;) {
     const { rows } = await context.store.list(table, { where, orderBy: [], limit: PIECE, offset: 0 })
     if (rows.length === 0) return DONE
-    for (const { id } of rows) {
-      const link = { kind: 'row', table, id, values: { [column]: value } } as Link
+    for (const row of rows) {
+      // Of a project nobody asks which one it is in.
+      const { id, projectId } = row as WorkPackageRecord
+      if (within && !within.has(projectId)) return fail(apiError('MissingPermission'))
+      const link = { kind: 'row', table, id, values: { [column]: value, ...(within && { projectId }) } } as Link
       const removed = await remove(context, id, [...chain, link])
       if (!removed.ok) return removed
       if (removed.value.cut !== undefined && removed.value.cut < chain.length) return removed

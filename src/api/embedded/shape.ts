@@ -134,8 +134,8 @@ export function columnsOf<R>(shape: Shape<R>, fields: Readonly<Record<string, un
 }
 
 /**
- * The columns the links set; what does not exist, for this viewer, is an error. What `base` holds already may come back, seen or
- * not.
+ * The columns the links set; what does not exist, for this viewer, is an error. What `base` holds already may come back, though it
+ * could not be chosen anew, by whoever it is named to: nobody else finds out by trying what it is.
  */
 export async function resolveLinks<R>(
   search: Search,
@@ -147,13 +147,18 @@ export async function resolveLinks<R>(
   for (const [name, segment] of Object.entries(links)) {
     const link = shape.links[name]
     if (link?.target === undefined || link.column === undefined || segment === undefined) continue
-    if (segment === String(base[link.column])) continue
+    const held = base[link.column] as number | string | null
+    if (held !== null && segment === String(held) && (await isNamed(search, link.target, held))) continue
     const value = segment === null ? null : await link.target.find(search, segment)
     if (value === undefined) errors.push(violation(name, link.missing ?? `${link.name} does not exist.`))
     else if (value === null && link.required) errors.push(violation(name, `${link.name} can't be blank.`))
     else resolved[link.column] = value as R[typeof link.column]
   }
   return resolved
+}
+
+async function isNamed(search: Search, target: Target, value: number | string): Promise<boolean> {
+  return (await target.link(search, value)).href !== UNDISCLOSED
 }
 
 /** What is required and missing, and what is too long, in the words clients know. */

@@ -35,7 +35,8 @@ export async function updateTimeEntry(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => planOf(await draftTimeEntryUpdate(context, viewer, id, raw)))
+  const plan = async () => planOf(await draftTimeEntryUpdate(context, viewer, id, raw))
+  return write(context, viewer, plan, `timeEntries/${id}`)
 }
 
 /** For a form, a new time entry needs no id. */

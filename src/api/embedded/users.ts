@@ -52,7 +52,7 @@ export async function updateUser(
   if (!viewer.admin && viewer.id !== id) return fail(apiError('MissingPermission'))
   const input = readInput(USER_SHAPE, raw)
   if (!input.ok) return input
-  return write(context, viewer, async () => {
+  const plan = async (): Promise<Result<WritePlan, ApiError>> => {
     const current = await context.store.get('users', id)
     if (!current || current.status === 'deleted') return fail(apiError('NotFound'))
     const { status = current.status } = input.value.fields
@@ -64,7 +64,8 @@ export async function updateUser(
       judged.push(violation('admin', 'Admin cannot be taken from the administrator the program keeps.'))
     }
     return planUser(context, record, current, { read: input.value.errors, judged })
-  })
+  }
+  return write(context, viewer, plan, `users/${id}`)
 }
 
 /** Locks a user, or takes the lock off. */
@@ -74,14 +75,15 @@ export async function setStatus(
   id: number,
   status: 'active' | 'locked',
 ): Promise<Result<string, ApiError>> {
-  return write(context, viewer, async () => {
+  const plan = async (): Promise<Result<WritePlan, ApiError>> => {
     const current = await context.store.get('users', id)
     if (!current) return fail(apiError('NotFound'))
     const settled = ['active', 'locked'].includes(current.status)
     if (!settled || !(await mayBecome(context.store, current, status)))
       return fail(apiError('InvalidUserStatusTransition'))
     return planUser(context, { ...current, status }, current, { read: [], judged: [] })
-  })
+  }
+  return write(context, viewer, plan, `users/${id}`)
 }
 
 /**

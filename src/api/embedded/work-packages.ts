@@ -43,7 +43,8 @@ export async function updateWorkPackage(
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
   const plan = async () => planOf(await draftWorkPackageUpdate(context, viewer, id, raw ?? {}))
-  return writtenWithWatchLinks(context.store, viewer, parseId(id) ?? NO_ID, await write(context, viewer, plan, id))
+  const written = await write(context, viewer, plan, `workPackages/${id}`)
+  return writtenWithWatchLinks(context.store, viewer, parseId(id) ?? NO_ID, written)
 }
 
 /** For a form, a new work package needs no id. */

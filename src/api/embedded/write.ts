@@ -2,7 +2,7 @@ import { fail, ok, type Result } from '../../base/result.ts'
 import type { EventName } from '../../resources/vocabulary.ts'
 import type { NewEvent } from '../../storage/records.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
-import type { ProjectRecord } from '../../storage/tables.ts'
+import type { ProjectRecord, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, unavailable, type ApiError } from '../errors.ts'
 import { asAdministrator } from '../permissions.ts'
@@ -34,22 +34,25 @@ export interface PlannedEvent {
 /** A conflict means that somebody was faster: read again and plan again, so often. */
 const TRIES_MAX = 5
 
+/** Whose turn it is: writers of one row go one after the other. */
+export type RowKey = `${TableName}/${number | string}`
+
 type Plan = () => Promise<Result<WritePlan, ApiError>>
 
 /**
  * Plans and commits until it holds: serialisable, because whatever the plan was built from is expected to be unchanged in
  * the same transaction. The value is the representation as JSON; the event carries the very same text.
  *
- * `workPackage`: the one that is written, for those who know it beforehand: its writers go one after the other. Whoever is sent
- * back because of a work package joins the queue of that one.
+ * `row`: the one that is written, for those who know it beforehand. Whoever is sent back because of a row joins the queue of that
+ * one and leaves the one before: who waits for one turn at a time never waits in a circle.
  */
 export async function write(
   context: ApiContext,
   viewer: Viewer,
   plan: Plan,
-  workPackage?: string,
+  row?: RowKey,
 ): Promise<Result<string, ApiError>> {
-  let turn = workPackage
+  let turn = row
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
     const once = () => writeOnce(context, viewer, plan)
     const written = await (turn === undefined ? once() : context.turns.take(turn, once))
@@ -58,7 +61,7 @@ export async function write(
       continue
     }
     const { expectation } = written
-    if (expectation.kind === 'row' && expectation.table === 'workPackages') turn = String(expectation.id)
+    if (expectation.kind === 'row') turn = `${expectation.table}/${expectation.id}`
   }
   return fail(apiError('UpdateConflict'))
 }

@@ -110,7 +110,7 @@ export function timeEntryRoutes(app: FastifyInstance, context: ApiContext): void
   )
   app.delete<ById>(
     '/time_entries/:id',
-    route({ ...doc, summary: 'Delete a time entry', errors: [404, 503], answers: { 204: null } }),
+    route({ ...doc, summary: 'Delete a time entry', errors: [404, 409, 503], answers: { 204: null } }),
     async (request, reply) => sendDeleted(reply, await deleteTimeEntry(context, viewerOf(request), request.params.id)),
   )
 }
