@@ -241,6 +241,26 @@ describe('what many write at once', () => {
   })
 })
 
+describe('what several write without a pause, each row in others’ way', () => {
+  it('is written by all of them', async () => {
+    const { id } = await inDemo()
+    const entry = await log(await inDemo({ _links: { parent: href(`work_packages/${id}`) } }))
+    const work = entry._links['entity']?.href ?? ''
+    const steps: ((n: number) => ReturnType<typeof patch>)[] = [
+      (n) => patch('projects/1', { description: { raw: `${n}` } }),
+      (n) => patch(`time_entries/${entry.id}`, { hours: `PT${n + 1}M` }),
+      (n) => api.call('POST', `${work}/activities`, { comment: { raw: `${n}` } }),
+      () => api.call('POST', '/api/v3/projects/1/work_packages', { subject: 'x', _links: { parent: { href: work } } }),
+    ]
+    const statuses = new Set<number>()
+    const person = async (step: (typeof steps)[number], first: number) => {
+      for (let n = first; n < first + 20; n += 1) statuses.add((await step(n)).statusCode)
+    }
+    await Promise.all(steps.flatMap((step) => [0, 100, 200, 300].map((first) => person(step, first))))
+    expect([...statuses].sort()).toEqual([200, 201])
+  })
+})
+
 describe('what is written like an id or a date but is none', () => {
   it.each(['types/01', 'types/+1', 'types/1.0', 'types/1e0', 'types/%31', 'types/0', 'types/-1', 'types/1 '])(
     'a link to %s leads nowhere',

@@ -51,9 +51,8 @@ async function createProject(by: Program = program): Promise<void> {
   expect(made.status).toBe(201)
 }
 
-/** The next delivery, and that it is signed with this secret. */
-async function delivered(secretText: string): Promise<Received> {
-  const count = receiver.requests.length
+/** The next delivery, or that after so many, and that it is signed with this secret. */
+async function delivered(secretText: string, count = receiver.requests.length): Promise<Received> {
   await createProject()
   const request = (await receiver.received(count + 1))[count] as Received
   const headers = request.headers as Record<string, string>
@@ -179,6 +178,22 @@ describe('a namespace of a cluster', () => {
     server.objects.delete('webhooks', 'hook')
     server.objects.put(hook())
     await receiver.received(count + 1)
+  })
+
+  it('nor does it go on with the spec of a deleted one; what pends for the name waits until it is valid', async () => {
+    server.objects.put(secret('hook', { secret: SECOND }, { open: false }))
+    await until('webhooks', 'hook', 'ResolvedRefs', 'False RefNotPermitted')
+    const count = receiver.requests.length
+    await createProject()
+    server.objects.delete('webhooks', 'hook')
+    server.objects.put(hook({ events: ['project:created', 'attachment:created'] }))
+    await until('webhooks', 'hook', 'Programmed', 'False NeverValid')
+    server.objects.put(secret('hook', { secret: SECOND }))
+    await createProject()
+    server.objects.put(hook())
+    await until('webhooks', 'hook', 'Ready', 'True Ready')
+    await delivered(SECOND, count + 1)
+    expect(receiver.requests.length).toBe(count + 2)
   })
 
   it('while the API server is away, everything goes on; what happened meanwhile is caught up with', async () => {

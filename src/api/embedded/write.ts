@@ -34,7 +34,7 @@ export interface PlannedEvent {
 /** A conflict means that somebody was faster: read again and plan again, so often. */
 const TRIES_MAX = 5
 
-/** Whose turn it is: writers of one row go one after the other. */
+/** Writers of one row go one after the other. */
 export type RowKey = `${TableName}/${number | string}`
 
 type Plan = () => Promise<Result<WritePlan, ApiError>>
@@ -43,8 +43,8 @@ type Plan = () => Promise<Result<WritePlan, ApiError>>
  * Plans and commits until it holds: serialisable, because whatever the plan was built from is expected to be unchanged in
  * the same transaction. The value is the representation as JSON; the event carries the very same text.
  *
- * `row`: the one that is written, for those who know it beforehand. Whoever is sent back because of a row joins the queue of that
- * one and leaves the one before: who waits for one turn at a time never waits in a circle.
+ * `row`: the one that is written, for those who know it beforehand. Whoever is sent back because of a row takes turns at that one as
+ * well. All take their turns in one order, whichever they need, so nobody ever waits in a circle.
  */
 export async function write(
   context: ApiContext,
@@ -52,18 +52,21 @@ export async function write(
   plan: Plan,
   row?: RowKey,
 ): Promise<Result<string, ApiError>> {
-  let turn = row
+  const rows = new Set<RowKey>(row === undefined ? [] : [row])
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
-    const once = () => writeOnce(context, viewer, plan)
-    const written = await (turn === undefined ? once() : context.turns.take(turn, once))
+    const written = await inTurn(context, [...rows].sort(), () => writeOnce(context, viewer, plan))
     if ('ok' in written) {
       if (written.ok || written.error !== VANISHED) return written
       continue
     }
     const { expectation } = written
-    if (expectation.kind === 'row') turn = `${expectation.table}/${expectation.id}`
+    if (expectation.kind === 'row') rows.add(`${expectation.table}/${expectation.id}`)
   }
   return fail(apiError('UpdateConflict'))
+}
+
+function inTurn<T>(context: ApiContext, [first, ...rest]: readonly RowKey[], work: () => Promise<T>): Promise<T> {
+  return first === undefined ? work() : context.turns.take(first, () => inTurn(context, rest, work))
 }
 
 /** What no longer held, when the plan was overtaken. */
