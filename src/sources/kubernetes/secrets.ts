@@ -37,7 +37,7 @@ const NOT_TEXT = 'is not UTF-8 text: write a binary signature key as whsec_ and 
 
 /** A pass does not wait for the API server longer than this; it is told when the answer comes. */
 const LOOK_MS_MAX = 1_000
-/** Secrets that no watch tells of, because they lack the label or are not there, or that could not be read, are asked for again, some at a time. */
+/** Secrets that could not be read, or that no watch tells of for lack of the label or of a Secret, are asked for again, some at a time. */
 const AGAIN_MS = 30_000
 const AGAIN_MAX = 20
 /** Requests by name at a time. */
