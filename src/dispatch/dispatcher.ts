@@ -5,7 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { ProgrammedWebhook, Snapshot, SnapshotReader } from '../routing/snapshot.ts'
 import type { DeliveryHealth } from '../status/status.ts'
-import type { DeliveryRecord, DispatchWrite, PendingDelivery } from '../storage/records.ts'
+import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } from '../storage/records.ts'
 import type { DeliveryStore } from '../storage/store.ts'
 import { parseNetwork } from './address.ts'
 import { configured, freshEndpoint, parked, unparked } from './endpoint.ts'
@@ -78,6 +78,14 @@ function guardOf({ allowAddresses, ownListeners }: DispatcherOptions, resolve: R
   return createGuard({ allow, ownListeners, resolve })
 }
 
+/** The latest time at which an attempt is noted to have ended. */
+function latestNoted(records: Iterable<EndpointRecord>): number {
+  let latest = 0
+  for (const { lastSuccessAt, lastFailureAt } of records)
+    latest = Math.max(latest, lastSuccessAt ?? 0, lastFailureAt ?? 0)
+  return latest
+}
+
 class DispatcherProgram implements Dispatcher {
   readonly #options: DispatcherOptions
   readonly #time: SteadyTime
@@ -138,6 +146,7 @@ class DispatcherProgram implements Dispatcher {
     const summaries = await this.#readSummaries()
     this.#state = 'running'
     for (const { webhook } of summaries) if (!records.has(webhook)) records.set(webhook, freshEndpoint(webhook))
+    this.#time.goOnFrom(latestNoted(records.values()))
     const now = this.#time.due()
     for (const record of records.values()) this.#lanes.set(record.webhook, createLane(record.webhook, record, now))
     for (const { webhook, pending } of summaries) this.#lane(webhook).pending = pending
@@ -172,7 +181,7 @@ class DispatcherProgram implements Dispatcher {
 
   health(webhook: string): DeliveryHealth | undefined {
     const lane = this.#lanes.get(webhook)
-    return lane && laneHealth(lane, this.#time.due())
+    return lane && laneHealth(lane, this.#time.due(), this.#time.lead())
   }
 
   async #atMost(work: Promise<void>, limitMs: number): Promise<void> {

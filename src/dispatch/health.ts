@@ -3,18 +3,19 @@ import type { DeliveryHealth } from '../status/status.ts'
 import { laneGate, type Lane } from './lane.ts'
 
 /** What the dispatcher tells of a webhook for its status. */
-export function laneHealth(lane: Lane, now: number): DeliveryHealth {
+export function laneHealth(lane: Lane, now: number, lead: number): DeliveryHealth {
+  const shown = (time: number | null) => (time === null ? null : time - lead)
   const { record } = lane
   const enabled = lane.webhook?.spec.enabled ?? true
   const { status, reason, message } = lane.delivering ?? judgeDelivering(undefined, enabled, record, now)
   return {
     delivering: { status, reason, message },
-    lastSuccessAt: record.lastSuccessAt,
-    lastFailureAt: record.lastFailureAt,
+    lastSuccessAt: shown(record.lastSuccessAt),
+    lastFailureAt: shown(record.lastFailureAt),
     lastFailure: record.lastFailure,
     consecutiveFailures: record.consecutiveFailures,
     pending: lane.pending,
-    nextAttemptAt: nextAttemptAt(lane, now),
+    nextAttemptAt: shown(nextAttemptAt(lane, now)),
     handledResumeAt: record.handledResumeAt,
   }
 }

@@ -139,6 +139,23 @@ describe('a step of the wall clock', () => {
     expect(said()).toBe('True')
   })
 
+  it('backwards delays no retry, a restart between included, and shows times as they were', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(SECOND)
+    clock.step(-20 * HOUR)
+    await bench.emit(['billing'])
+    await go(SECOND)
+    const shown = () => bench.dispatcher.health('billing')
+    expect(Math.abs((shown()?.lastFailureAt ?? 0) - clock.now())).toBeLessThan(5 * SECOND)
+    await bench.restart()
+    await go(8 * SECOND)
+    expect(attempts()).toEqual(['1', '1', '2', '2'])
+    expect(Math.abs((shown()?.lastFailureAt ?? 0) - clock.now())).toBeLessThan(10 * SECOND)
+    expect((shown()?.nextAttemptAt ?? Infinity) - clock.now()).toBeLessThan(7 * MINUTE)
+  })
+
   it('backwards delays no retry', async () => {
     await start()
     sender.behave = () => 500
