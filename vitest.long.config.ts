@@ -7,6 +7,7 @@ export default defineConfig({
       'test/crash/kills.test.ts',
       'test/crash/cuts.test.ts',
       'test/crash/mutants.test.ts',
+      'test/crash/cluster-kills.test.ts',
       'test/api/fuzz/fuzz.test.ts',
       'test/storage/sqlite-crash.test.ts',
       'test/storage/kept-reads.test.ts',
