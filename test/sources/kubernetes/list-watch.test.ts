@@ -281,6 +281,13 @@ describe('a list after a gap', () => {
 })
 
 describe('what watching has led to is compared with the cluster, some time after the last list', () => {
+  /** The watch has begun on this side too: what waits for its answer is done with its timer. */
+  async function listening(): Promise<void> {
+    await watching()
+    put('z', 'one')
+    await converged()
+  }
+
   /** The watch comes to its end at the version the server has now, an hour later. */
   async function endLater(): Promise<void> {
     const timers = bench.clock.timers
@@ -306,7 +313,7 @@ describe('what watching has led to is compared with the cluster, some time after
   it('or what was never told: that is counted, and made up for', async () => {
     for (let index = 0; index < 600; index += 1) put(`w${index}`, 'one')
     await watch.start()
-    await watching()
+    await listening()
     current().lose()
     put('a', 'two')
     remove('b')
@@ -320,7 +327,7 @@ describe('what watching has led to is compared with the cluster, some time after
 
   it('or cannot tell, because the server has forgotten: then it is only made up for', async () => {
     await watch.start()
-    await watching()
+    await listening()
     current().lose()
     put('a', 'two')
     const timers = bench.clock.timers
