@@ -134,6 +134,31 @@ describe('whatever goes wrong, the objects come to be as they are in the cluster
     expect(bench.server.sockets.length).toBeLessThanOrEqual(2)
   })
 
+  it.each([
+    ['list', 1_400],
+    ['list', 1_401],
+    ['watch', 1_400],
+    ['watch', 1_401],
+  ] as const)(
+    'a %s cut in the middle of a character (after %i bytes: of two in a row one is)',
+    async (verb, afterBytes) => {
+      const long = `two/${'ü'.repeat(900)}`
+      if (verb === 'list') put('0', long)
+      bench.server.faults.inject({ verb }, { kind: 'cut', afterBytes, by: 'reset' }, 1)
+      const starting = watch.start()
+      await bench.until(() => expect(watch.synced).toBe(true))
+      await starting
+      put('0', `${long}ü`)
+      await converged()
+    },
+  )
+
+  it('a name as long as names may be', async () => {
+    await watch.start()
+    put('n'.repeat(253), 'one')
+    await converged()
+  })
+
   it('a page forgotten by the server in the middle of a list', async () => {
     for (let index = 0; index < 600; index += 1) put(`w${index}`, 'one')
     bench.server.faults.inject(
