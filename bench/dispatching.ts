@@ -33,21 +33,29 @@ export async function measured(deliveries: number, work: () => Promise<void>): P
   return { perSecond: deliveries / seconds, cpuMicros: (user + system) / deliveries }
 }
 
-/** Lets `ON_THE_WAY_MAX` be on their way and makes others wait for their turn. */
+/** Lets `ON_THE_WAY_MAX` be on their way; others are let in one after the other, as there is room for them. */
 export class Throttle {
   #onTheWay = 0
-  #held: (() => void)[] = []
+  readonly #held: { readonly count: number; readonly enter: () => void }[] = []
 
   async enter(count: number): Promise<void> {
-    while (this.#onTheWay + count > ON_THE_WAY_MAX) await new Promise<void>((resolve) => this.#held.push(resolve))
+    if (this.#held.length > 0 || !this.#hasRoomFor(count)) {
+      return new Promise((enter) => this.#held.push({ count, enter }))
+    }
     this.#onTheWay += count
   }
 
   leave(count: number): void {
     this.#onTheWay -= count
-    const free = this.#held
-    this.#held = []
-    for (const go of free) go()
+    for (let first = this.#held[0]; first && this.#hasRoomFor(first.count); first = this.#held[0]) {
+      this.#held.shift()
+      this.#onTheWay += first.count
+      first.enter()
+    }
+  }
+
+  #hasRoomFor(count: number): boolean {
+    return this.#onTheWay + count <= ON_THE_WAY_MAX
   }
 }
 

@@ -77,11 +77,19 @@ const OPEN_FOR_ONE: Gate = { open: true, single: true }
 
 export function gate(record: EndpointRecord, now: number): Gate {
   if (record.gone) return { open: false, until: null }
-  const times = [record.notBefore, record.blocked?.retryAt, record.circuit === 'open' ? record.probeAt : null]
-  // A wait longer than any we give was written under a clock that was ahead: it is over.
-  const until = Math.max(0, ...times.filter((time) => time != null && time <= now + WAIT_MAX_MS).map(Number))
+  const probeAt = record.circuit === 'open' ? record.probeAt : null
+  const until = Math.max(
+    waitUntil(record.notBefore, now),
+    waitUntil(record.blocked?.retryAt, now),
+    waitUntil(probeAt, now),
+  )
   if (until > now) return { open: false, until }
   return record.circuit === 'closed' && !record.blocked ? OPEN : OPEN_FOR_ONE
+}
+
+/** A wait longer than any we give was written under a clock that was ahead: it is over. */
+function waitUntil(time: number | null | undefined, now: number): number {
+  return time == null || time > now + WAIT_MAX_MS ? 0 : time
 }
 
 /** The next request of an open circuit is its probe. */
@@ -109,9 +117,9 @@ export function observe(record: EndpointRecord, verdict: Verdict, random: Random
   }
 }
 
-function delivered({ unproven: _, ...record }: EndpointRecord, at: number): EndpointRecord {
+function delivered(record: EndpointRecord, at: number): EndpointRecord {
   return {
-    ...record,
+    ...proven(record),
     circuit: 'closed',
     probeAt: null,
     opened: 0,
@@ -120,6 +128,13 @@ function delivered({ unproven: _, ...record }: EndpointRecord, at: number): Endp
     lastSuccessAt: at,
     blocked: null,
   }
+}
+
+/** Leaving a property out costs many times a plain copy, and is seldom needed: this is asked at every success. */
+function proven(record: EndpointRecord): EndpointRecord {
+  if (record.unproven === undefined) return record
+  const { unproven: _, ...rest } = record
+  return rest
 }
 
 function countFailure(record: EndpointRecord, at: number, message: string): EndpointRecord {

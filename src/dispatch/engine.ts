@@ -141,8 +141,8 @@ export class Engine {
   }
 
   /** Judges `Delivering` anew and tells of a transition. */
-  tellHealth(lane: Lane): void {
-    if (rejudge(lane, this.#options.time.due())) this.#options.onHealth([lane.name])
+  tellHealth(lane: Lane, now = this.#options.time.due()): void {
+    if (rejudge(lane, now)) this.#options.onHealth([lane.name])
     const due = lane.delivering && flipDue(lane.delivering, lane.webhook?.spec.enabled ?? true, lane.record)
     if (due !== undefined) this.#alarm.set(lane, due)
   }
@@ -210,9 +210,14 @@ export class Engine {
       this.#readOrWait(lane, window, now)
       return false
     }
-    if (this.#options.time.deadline() > delivery.occurredAt + DEADLINE_MS) this.expire(lane, delivery)
+    if (this.#isLate(delivery, now)) this.expire(lane, delivery)
     else this.#launch(lane, delivery)
     return true
+  }
+
+  /** `due` is never behind `deadline`: the cheaper question first. */
+  #isLate({ occurredAt }: PendingDelivery, now: number): boolean {
+    return now > occurredAt + DEADLINE_MS && this.#options.time.deadline() > occurredAt + DEADLINE_MS
   }
 
   #readOrWait(lane: Lane, window: Window, now: number): void {
@@ -254,17 +259,16 @@ export class Engine {
     // What a receiver answers that is no longer called says nothing of the one that is.
     if (!lane.webhook || sameReceiver(webhook, lane.webhook)) {
       lane.suspect = isSuspect(reply)
-      this.#observe(lane, verdict)
+      this.#observe(lane, verdict, times.due)
     }
     this.activate(lane)
   }
 
-  #observe(lane: Lane, verdict: Verdict): void {
-    const { random, time } = this.#options
+  #observe(lane: Lane, verdict: Verdict, now: number): void {
     const before = lane.record
-    const observed = observe(before, verdict, random)
+    const observed = observe(before, verdict, this.#options.random)
     // Whoever changed the annotation meanwhile wants a 410 looked at again.
-    const judged = lane.webhook ? configured(observed, lane.webhook, false, time.due()) : observed
+    const judged = lane.webhook ? configured(observed, lane.webhook, false, now) : observed
     lane.record = lane.webhook ? madeUnder(judged, lane.webhook.generation) : judged
     const max = lane.webhook?.spec.maxConcurrency ?? 1
     lane.allowance = nextAllowance(Math.min(lane.allowance, max), verdict, lane.record, max)
@@ -272,7 +276,7 @@ export class Engine {
       lane.savedSuccessAt = lane.record.lastSuccessAt ?? 0
       this.#recorder.endpointChanged(lane)
     }
-    this.tellHealth(lane)
+    this.tellHealth(lane, now)
   }
 
   #recorded(outcomes: readonly Outcome[]): void {

@@ -25,8 +25,7 @@ export function createSteadyTime(clock: Clock): SteadyTime {
   let elapsedStart = clock.elapsed()
   let furthest = wallStart - elapsedStart
 
-  function steady(wall: number): number {
-    const elapsed = clock.elapsed()
+  function steady(wall: number, elapsed: number): number {
     // Whole milliseconds, as the wall clock gives and the store takes.
     const expected = Math.round(wallStart + elapsed - elapsedStart)
     if (Math.abs(wall - expected) > STEP_MS) return expected
@@ -41,7 +40,7 @@ export function createSteadyTime(clock: Clock): SteadyTime {
     const elapsed = clock.elapsed()
     furthest = Math.max(furthest, wall - elapsed)
     // Whoever asks only now and then what is too late must not take a sum of small corrections for a step.
-    steady(wall)
+    steady(wall, elapsed)
     return Math.round(furthest + elapsed)
   }
 
@@ -53,7 +52,7 @@ export function createSteadyTime(clock: Clock): SteadyTime {
     },
     deadline() {
       const wall = clock.now()
-      return Math.min(wall, steady(wall))
+      return Math.min(wall, steady(wall, clock.elapsed()))
     },
   }
 }
