@@ -34,10 +34,17 @@ export interface Answers {
 }
 
 const answers = new Map<number, number>()
-subscribe('http.server.response.finish', (message) => {
-  const mark = (message as { request: IncomingMessage }).request.headers['x-mark']
-  if (mark !== undefined) answers.set(Number(mark), sharedNow())
-})
+let noting = false
+
+/** Noting costs what is measured a little: it begins when somebody asks. */
+function noteAnswers(): void {
+  if (noting) return
+  noting = true
+  subscribe('http.server.response.finish', (message) => {
+    const mark = (message as { request: IncomingMessage }).request.headers['x-mark']
+    if (mark !== undefined) answers.set(Number(mark), sharedNow())
+  })
+}
 
 answer({
   origin: () => app.apiOrigin,
@@ -57,8 +64,9 @@ answer({
     return heapUsed + external
   },
   cpu: cpuOfProcess,
-  /** Everything since the last time. */
+  /** Everything since the last time; the first time nothing. */
   answers: (): Answers => {
+    noteAnswers()
     const taken = { marks: Float64Array.from(answers.keys()), at: Float64Array.from(answers.values()) }
     answers.clear()
     return taken

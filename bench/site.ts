@@ -11,7 +11,7 @@ export interface Site {
   /** Calls the API; resolves once the answer is there, rejects if it is not the one expected. Answers to marked calls are timed. */
   call(method: 'POST' | 'PATCH', path: string, body: object, mark?: number): Promise<Buffer>
   cpu(): Promise<Cpu>
-  /** When marked calls were answered, since the last time. */
+  /** When marked calls were answered, since the last time; it begins with the first. */
   answers(): Promise<Answers>
   stop(): Promise<void>
 }
