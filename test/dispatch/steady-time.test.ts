@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createSteadyTime, type SteadyTime } from '../../src/dispatch/steady-time.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
@@ -57,4 +58,25 @@ describe('what is too late', () => {
     }
     expect(deadline()).toBe(10 * HOUR + 100_000)
   })
+})
+
+it('is never too late before it is due, whatever the clock does', () => {
+  const ms = fc.integer({ min: -10 * HOUR, max: 10 * HOUR })
+  const happening = fc.oneof(
+    fc.record({ step: ms }),
+    fc.record({ pass: fc.nat({ max: HOUR }) }),
+    fc.constant('ask' as const),
+  )
+  fc.assert(
+    fc.property(fc.array(happening, { maxLength: 20 }), (happenings) => {
+      const clock = createFakeClock()
+      const time = createSteadyTime(clock)
+      for (const happening of happenings) {
+        if (happening === 'ask') time.deadline()
+        else if ('step' in happening) clock.step(happening.step)
+        else clock.advance(happening.pass)
+        expect(time.deadline()).toBeLessThanOrEqual(time.due())
+      }
+    }),
+  )
 })
