@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ApiStore } from '../../src/api/context.ts'
 import type { Mutation } from '../../src/storage/store.ts'
-import { openTestApi, overriding, type TestApi } from './support.ts'
+import { ADMIN_TOKEN, openTestApi, overriding, type TestApi } from './support.ts'
 
 let api: TestApi
 
@@ -81,6 +83,30 @@ describe('long descriptions', () => {
     expect(shown.json<{ count: number }>().count).toBe(20)
     expect(shown.body.length).toBeGreaterThan(20 * row.description.length)
     expect((await page({ pageSize: '1000', select: 'total' })).json()).toEqual({ total: 30 })
+  })
+
+  it('hold nobody up: a page of them is rendered as the client takes it', async () => {
+    const address = await api.app.listen({ host: '127.0.0.1', port: 0 })
+    const answering = once(api.app.server, 'request') as Promise<[IncomingMessage, ServerResponse]>
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const page = await fetch(`${address}/api/v3/work_packages?filters=[]&pageSize=20`, { headers })
+    const [, response] = await answering
+    expect(response.writableEnded).toBe(false)
+    expect((await fetch(`${address}/api/v3/users/me`, { headers })).status).toBe(200)
+    expect(response.writableEnded).toBe(false)
+    const { count, _embedded } = (await page.json()) as { count: number; _embedded: { elements: unknown[] } }
+    expect([count, _embedded.elements.length]).toEqual([20, 20])
+  })
+
+  it('are the same in parts of a page', async () => {
+    const all = await get('work_packages', { filters: '[]', pageSize: '20' })
+    const parts = await get('work_packages', { filters: '[]', pageSize: '20', select: 'total,elements/description,self' })
+    const { _embedded } = parts.json<{ _embedded: { elements: object[] } }>()
+    const elements = all.json<{ _embedded: { elements: { description: object }[] } }>()._embedded.elements
+    expect(_embedded.elements).toEqual(elements.map(({ description }) => ({ description })))
+    const unknown = await get('work_packages', { filters: '[]', pageSize: '20', select: 'elements/nothing' })
+    expect([unknown.statusCode, unknown.body]).toEqual([400, expect.stringContaining('elements/nothing')])
+    expect(unknown.body).toContain('elements/description')
   })
 
   async function longOnes(count: number) {

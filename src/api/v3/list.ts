@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Condition, Order, SearchRefusal, SearchResult } from '../../storage/store.ts'
 import type { RecordOf, TableName } from '../../storage/tables.ts'
@@ -11,6 +12,7 @@ import { parsePage, type Page } from './query/page.ts'
 import { checkElements, checkSelected, namesOf, parseSelect, type Selection } from './query/select.ts'
 import { byId, parseSort, type SortInput, type SortTable } from './query/sort.ts'
 import { namesOfPage, renderPage, renderSelected, type CollectionPage } from './representers/collection.ts'
+import type { CollectionJson, RenderElement } from './representers/collection-json.ts'
 import type { Hal } from './representers/hal.ts'
 import { knownWatchedBy } from './watching.ts'
 
@@ -34,8 +36,8 @@ export interface ListDefinition<T extends TableName> {
   readonly validSubset?: boolean
   /** Names that `select` knows although an element need not have them. */
   readonly fields: readonly string[]
-  /** JSON of the elements as the list shows them, without embedded twins. */
-  readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<string[]>
+  /** The elements as the list shows them, without embedded twins: what they show is loaded, and rendered later. */
+  readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<RenderElement[]>
   readonly links?: (viewer: Viewer, rows: readonly RecordOf<T>[]) => Hal
   /** JSON of what is embedded beside the elements, by name. */
   readonly embedded?: (context: ApiContext, rows: readonly RecordOf<T>[]) => Promise<Readonly<Record<string, string>>>
@@ -68,7 +70,7 @@ export async function listPage<T extends TableName>(
   viewer: Viewer,
   definition: ListDefinition<T>,
   request: ListRequest<T>,
-): Promise<Result<string, ApiError>> {
+): Promise<Result<CollectionJson, ApiError>> {
   const understood = await understand(context, viewer, definition, request)
   if (!understood.ok) return understood
   const listing = understood.value
@@ -281,16 +283,27 @@ async function totals<T extends TableName>(
 }
 
 /** Known is what the definition lists, and what the elements at hand have. */
-function selected<T extends TableName>(
+async function selected<T extends TableName>(
   { fields }: ListDefinition<T>,
   collection: CollectionPage,
   selection: Selection,
-): Result<string, ApiError> {
-  const shown = selection.elements ? collection.elements.flatMap((text) => namesOf(JSON.parse(text) as Hal)) : []
+): Promise<Result<CollectionJson, ApiError>> {
+  const listed = new Set(fields)
   const error =
     checkSelected(selection.collection, '', namesOfPage(collection)) ??
-    checkElements(selection, new Set([...fields, ...shown]))
+    (checkElements(selection, listed) &&
+      checkElements(selection, new Set([...listed, ...(await shownNames(collection))])))
   return error ? fail(error) : ok(renderSelected(collection, selection))
+}
+
+/** Elements may be long: others have their turn between them. */
+async function shownNames({ elements }: CollectionPage): Promise<ReadonlySet<string>> {
+  const names = new Set<string>()
+  for (const render of elements) {
+    for (const name of namesOf(JSON.parse(render()) as Hal)) names.add(name)
+    await nextTurn()
+  }
+  return names
 }
 
 function effectiveFilters<T extends TableName>(

@@ -47,7 +47,7 @@ const MEMBERSHIPS: ListDefinition<'memberships'> = {
     'roles',
   ],
   render: async ({ store }, viewer, rows) =>
-    (await loadMemberships(store, rows)).map((view) => JSON.stringify(renderMembership(view, viewer, false))),
+    (await loadMemberships(store, rows)).map((view) => () => JSON.stringify(renderMembership(view, viewer, false))),
 }
 
 interface ById {

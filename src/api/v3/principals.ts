@@ -85,7 +85,7 @@ export const PRINCIPALS: ListDefinition<'users'> = {
     ...['_type', 'id', 'name', 'avatar', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
     ...['status', 'identityUrl', 'language', 'self', 'memberships'],
   ],
-  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
+  render: async (_context, viewer, rows) => rows.map((row) => () => JSON.stringify(renderUser(row, viewer))),
 }
 
 export function principalRoutes(app: FastifyInstance, context: ApiContext): void {

@@ -71,7 +71,7 @@ export const PROJECTS: ListDefinition<'projects'> = {
     ...['update', 'updateImmediately', 'delete'],
   ],
   render: async ({ store, memo }, viewer, rows) =>
-    (await loadProjects(store, rows)).map((view) => projectJson(memo, view, viewer, false)),
+    (await loadProjects(store, rows)).map((view) => () => projectJson(memo, view, viewer, false)),
 }
 
 interface ById {

@@ -46,7 +46,7 @@ const USERS: ListDefinition<'users'> = {
     ...['avatar', 'status', 'identityUrl', 'language', 'self', 'memberships'],
     ...['updateImmediately', 'lock', 'unlock', 'delete'],
   ],
-  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUserActions(row, viewer))),
+  render: async (_context, viewer, rows) => rows.map((row) => () => JSON.stringify(renderUserActions(row, viewer))),
 }
 
 interface ById {

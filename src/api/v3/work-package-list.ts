@@ -113,7 +113,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   render: async ({ store, memo }, viewer, rows) => {
     const ids = rows.map((row) => row.id)
     const [views, watched] = await Promise.all([loadWorkPackages(store, rows), watchedOf(store, viewer.id, ids)])
-    return views.map((view) => {
+    return views.map((view) => () => {
       const { id, projectId } = view.record
       const works = mayContribute(viewer, projectId)
       return withWatchLinks(workPackageJson(memo, view, viewer, false), id, { viewer, watched: watched.has(id), works })
