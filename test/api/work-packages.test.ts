@@ -327,6 +327,37 @@ describe('deleting', () => {
     expect((await api.call('DELETE', `/api/v3/work_packages/${top.id}`)).statusCode).toBe(404)
   })
 
+  it('gets its turn among those who go on changing it, commenting on it and logging time on it', async () => {
+    const { id } = await inDemo('Busy')
+    const path = `/api/v3/work_packages/${id}`
+    const timed = { hours: 'PT1H', spentOn: '2026-03-01', _links: { entity: href(`work_packages/${id}`) } }
+    const requests = [
+      () => api.call('POST', `${path}/activities`, { comment: { raw: 'Busy' } }),
+      () => api.call('POST', '/api/v3/time_entries', timed),
+      async () => {
+        const { lockVersion } = await show(id)
+        return api.call('PATCH', path, { lockVersion, percentageDone: (lockVersion ?? 0) % 100 })
+      },
+    ]
+    let answers = 0
+    let gone = false
+    const busy = [...requests, ...requests, ...requests].map(async (request) => {
+      for (let i = 0; i < 200 && !gone; i += 1) {
+        await request()
+        answers += 1
+      }
+    })
+    while (answers < 20) await new Promise((resolve) => setImmediate(resolve))
+    const deleted = await api.call('DELETE', path)
+    gone = true
+    await Promise.all(busy)
+    expect(deleted.statusCode).toBe(204)
+    for (const table of ['journals', 'timeEntries'] as const) {
+      const where = [{ column: 'workPackageId', comparison: '=', value: id }] as const
+      expect((await api.store.list(table, { where, orderBy: [], limit: 1, offset: 0 })).total).toBe(0)
+    }
+  })
+
   it('and logging time on it at the same moment leaves nothing behind', async () => {
     const { id } = await inDemo('Race')
     const log = () =>

@@ -24,7 +24,8 @@ export async function deleteTimeEntry(context: ApiContext, viewer: Viewer, segme
   const rests = rowsOf(authorized.value)
   // What moves away meanwhile, or becomes another's, has gone where nobody has asked.
   const chain: Chain = [...rests, { kind: 'row', table: 'timeEntries', id, values: { projectId, userId } }]
-  const removed = stillAllowed(await removeTimeEntries(context, 'id', id, chain), rests)
+  const removing = await context.turns.take(`timeEntries/${id}`, () => removeTimeEntries(context, 'id', id, chain))
+  const removed = stillAllowed(removing, rests)
   if (!removed.ok || removed.value.cut === undefined) return removed
   return (await context.store.get('timeEntries', id)) ? fail(apiError('UpdateConflict')) : removed
 }

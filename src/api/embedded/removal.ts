@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { JournalRecord, RecordOf, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
@@ -15,6 +16,9 @@ import { unavailableStore } from './write.ts'
  * Others move rows meanwhile. So every step carries the chain by which its row was found, and is made only if the whole chain
  * still holds: whatever goes was, in that very transaction, below what is being deleted. Where the chain is cut, the deletion
  * leaves the row and all below it alone and goes on beside it.
+ *
+ * The row itself goes in its turn among the writers of it (`api/turns.ts`), of whom there may be one after the other. Never are two
+ * turns held at once: what has dependents of its own goes before.
  */
 
 const PIECE = 500
@@ -39,11 +43,11 @@ export async function removeProject(context: ApiContext, id: number, chain: Chai
   const project = await context.store.get('projects', id)
   if (!project) return DONE
   const removed = await removeRow(context, chain, {
-    below: [
+    rows: [
       () => removeRows(context, chain, id, SUBPROJECTS),
       () => removeRows(context, chain, id, WORK_OF_PROJECT),
-      () => removePlainRows(context, 'memberships', 'projectId', id, chain),
     ],
+    plain: [() => removePlainRows(context, 'memberships', 'projectId', id, chain)],
     none: [
       absent('projects', 'parentId', id),
       absent('workPackages', 'projectId', id),
@@ -64,8 +68,8 @@ export function removeWorkPackage(
   within?: ReadonlySet<number>,
 ): Promise<Removed> {
   return removeRow(context, chain, {
-    below: [
-      () => removeRows(context, chain, id, childrenWithin(within)),
+    rows: [() => removeRows(context, chain, id, childrenWithin(within))],
+    plain: [
       () => removeTimeEntries(context, 'workPackageId', id, chain),
       () => removePlainRows(context, 'watchers', 'workPackageId', id, chain),
       () => removeOldJournals(context, id, chain),
@@ -96,7 +100,7 @@ async function removeOldJournals(context: ApiContext, workPackageId: number, cha
     const { rows, total } = await journalsOf(context.store, workPackageId)
     if (total <= JOURNALS_PIECE) return DONE
     const committed = await commit(context, chain, [], rows.map(removalOf))
-    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+    if (committed !== 'again' && isOver(committed)) return committed
   }
 }
 
@@ -122,30 +126,76 @@ export function absent(
 }
 
 interface Removing {
-  /** Takes away what hangs below the row. */
-  readonly below: readonly (() => Promise<Removed>)[]
+  /** Takes away rows with dependents of their own. */
+  readonly rows?: readonly Step[]
+  /** Takes away what has none. */
+  readonly plain: readonly Step[]
   /** Nothing hangs below it any more. */
   readonly none: readonly Expectation[]
   /** The row itself, and what goes in the same commit; undefined when something below it has appeared. */
   readonly last: () => Promise<Last | undefined>
 }
 
+type Step = () => Promise<Removed>
+
 interface Last {
   readonly expect: readonly Expectation[]
   readonly mutations: readonly Mutation[]
 }
 
-export async function removeRow(context: ApiContext, chain: Chain, { below, none, last }: Removing): Promise<Removed> {
+/** The row is that at the end of the chain. */
+export async function removeRow(context: ApiContext, chain: Chain, removing: Removing): Promise<Removed> {
+  const row = chain.at(-1)
+  assert(row !== undefined, 'a chain leads to the row that is removed')
+  const { rows = [], plain } = removing
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
-    for (const remove of below) {
-      const removed = await remove()
-      if (!removed.ok || removed.value.cut !== undefined) return removed
-    }
-    const step = await last()
-    const committed = step ? await commit(context, chain, [...none, ...step.expect], step.mutations) : 'again'
-    if (committed !== 'again') return committed
+    const below = await inOrder(attempt === 1 ? [...rows, ...plain] : rows)
+    if (isOver(below)) return below
+    const removed = await context.turns.take(`${row.table}/${row.id}`, async () => {
+      const added = attempt > 1 ? await removeAdded(context, row, plain) : DONE
+      return isOver(added) ? added : removeLast(context, chain, removing)
+    })
+    if (removed !== 'again') return removed
   }
   return fail(apiError('UpdateConflict'))
+}
+
+async function removeLast(context: ApiContext, chain: Chain, { none, last }: Removing): Promise<Removed | 'again'> {
+  const step = await last()
+  return step ? commit(context, chain, [...none, ...step.expect], step.mutations) : 'again'
+}
+
+/** What was hung below the row meanwhile, with nothing more to come. */
+async function removeAdded(context: ApiContext, row: Link, plain: readonly Step[]): Promise<Removed> {
+  await sendBack(context, row)
+  return inOrder(plain)
+}
+
+async function inOrder(steps: readonly Step[]): Promise<Removed> {
+  for (const step of steps) {
+    const removed = await step()
+    if (isOver(removed)) return removed
+  }
+  return DONE
+}
+
+/** Refused, or cut short. */
+function isOver(removed: Removed): boolean {
+  return !removed.ok || removed.value.cut !== undefined
+}
+
+/**
+ * Who was about to hang something below the row expects its revision, so now it must plan again, and waits for its turn behind this
+ * one. Should the deletion end short after all, a number is missing among the row's versions.
+ */
+async function sendBack({ store }: ApiContext, { table, id }: Link): Promise<void> {
+  if (table !== 'workPackages' && table !== 'projects') return
+  const current = await store.get(table, id)
+  if (!current) return
+  const { revision } = current
+  const expect = [{ kind: 'row', table, id, values: { revision } } as Expectation]
+  const mutation = { op: 'update', table, id, changes: { revision: revision + 1 } } as Mutation
+  await store.commit({ expect, mutations: [mutation], events: [] })
 }
 
 /** Rows with dependents of their own, and how they hang below others. */
@@ -185,6 +235,8 @@ async function removeRows(
       if (!removed.ok) return removed
       if (removed.value.cut !== undefined && removed.value.cut < chain.length) return removed
     }
+    // What has been added since is found by who takes the row above away.
+    if (rows.length < PIECE) return DONE
   }
 }
 
@@ -201,7 +253,8 @@ export async function removeTimeEntries(
     if (rows.length === 0) return DONE
     const mutations = rows.flatMap(removal)
     const committed = await commit(context, chain, rows.map(timeEntryUnchanged), mutations)
-    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+    if (committed === 'again') continue
+    if (isOver(committed) || rows.length < PIECE) return committed
   }
 }
 
@@ -223,7 +276,8 @@ export async function removePlainRows<T extends 'memberships' | 'watchers' | 'to
       [],
       rows.map(({ id }): Mutation => ({ op: 'delete', table, id })),
     )
-    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+    if (committed === 'again') continue
+    if (isOver(committed) || rows.length < PIECE) return committed
   }
 }
 

@@ -100,7 +100,7 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
   const changes = { ...nobody, admin: false, status: 'deleted', updatedAt: context.clock.now() }
   const chain: Chain = [{ kind: 'row', table: 'users', id, values: {} }]
   const removed = await removeRow(context, chain, {
-    below: [
+    plain: [
       () => removePlainRows(context, 'tokens', 'userId', id, chain),
       () => removePlainRows(context, 'memberships', 'userId', id, chain),
       () => removePlainRows(context, 'watchers', 'userId', id, chain),
