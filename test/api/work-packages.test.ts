@@ -242,6 +242,37 @@ describe('changing', () => {
     expect(await show(id)).toEqual(changed.json())
   })
 
+  it.each([
+    [{ startDate: null }, null, '2026-03-10', null],
+    [{ duration: null }, '2026-03-06', null, null],
+    [{ dueDate: '2026-03-11', duration: null }, null, '2026-03-11', null],
+    [{ startDate: '2026-03-05', duration: null }, '2026-03-05', null, null],
+    [{ duration: 'P5D' }, '2026-03-06', '2026-03-12', 'P5D'],
+  ])('of dates by %j leaves unset what is unset', async (dates, startDate, dueDate, duration) => {
+    const { id } = await inDemo('Dates', { startDate: '2026-03-06', dueDate: '2026-03-10' })
+    const changed = await patch(id, { lockVersion: 0, ...dates })
+    expect(changed.json()).toMatchObject({ startDate, dueDate, duration })
+  })
+
+  const CONTRADICTED = "date can't be null as"
+  it.each([
+    [{ startDate: null, duration: 'P2D' }, 'duration: Duration needs a start date or a finish date.'],
+    [{ dueDate: null, duration: 'P2D' }, 'duration: Duration needs a start date or a finish date.'],
+    [
+      { startDate: null, dueDate: '2026-03-10', duration: 'P2D' },
+      `startDate: Start ${CONTRADICTED} finish date and duration are known.`,
+    ],
+    [
+      { startDate: '2026-03-06', dueDate: null, duration: 'P2D' },
+      `dueDate: Finish ${CONTRADICTED} start date and duration are known.`,
+    ],
+  ])('of dates by %j contradicts itself', async (dates, problem) => {
+    const { id } = await inDemo('Dates', { startDate: '2026-03-06', dueDate: '2026-03-10' })
+    const refused = await patch(id, { lockVersion: 0, ...dates })
+    expect([refused.statusCode, problems(refused.json())]).toEqual([422, [`PropertyConstraintViolation ${problem}`]])
+    expect(await show(id)).toMatchObject({ startDate: '2026-03-06', dueDate: '2026-03-10' })
+  })
+
   it('that changes nothing writes nothing', async () => {
     const before = await inDemo('Same', { startDate: '2026-03-02' })
     api.clock.advance(1_000)
