@@ -103,7 +103,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
     route({
       ...doc,
       summary: 'Delete a work package, its children and their time',
-      errors: [404, 409, 503],
+      errors: [404, 409, 422, 429, 503],
       answers: { 204: null },
     }),
     async (request, reply) =>
