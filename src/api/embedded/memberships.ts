@@ -15,7 +15,7 @@ import { readBody, readOnly, reference, references, violation, type RequestBody 
 import { allErrors, failed } from './draft.ts'
 import { membershipUnchanged, projectUnchanged, userUnchanged } from './expectations.ts'
 import { checkFixed, readPresent, type Parsed, type Shape } from './shape.ts'
-import { changedColumns, unavailableStore, write, type WritePlan } from './write.ts'
+import { changedColumns, write, type WritePlan } from './write.ts'
 
 /** What it is by itself; who, where and in which roles is read by `LINKS`. */
 const MEMBERSHIP_SHAPE = {
@@ -139,17 +139,15 @@ export async function deleteMembership(
   context: ApiContext,
   viewer: Viewer,
   id: string,
-): Promise<Result<undefined, ApiError>> {
-  const found = await findManaged(context, viewer, id)
-  if (!found.ok) return found
-  const committed = await context.store.commit({
-    expect: found.value.expect,
-    mutations: [{ op: 'delete', table: 'memberships', id: found.value.membership.id }],
-    events: [],
-  })
-  if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
-  // Whoever made the viewer a project admin has just changed their mind.
-  return committed.outcome === 'conflict' ? fail(apiError('UpdateConflict')) : ok(undefined)
+): Promise<Result<unknown, ApiError>> {
+  const plan = async (): Promise<Result<WritePlan, ApiError>> => {
+    const found = await findManaged(context, viewer, id)
+    if (!found.ok) return found
+    const { membership, expect } = found.value
+    const mutation = { op: 'delete', table: 'memberships', id: membership.id } as const
+    return ok({ expect: [...expect, membershipUnchanged(membership)], mutations: [mutation], render: () => '' })
+  }
+  return write(context, viewer, plan, `memberships/${id}`)
 }
 
 /** A membership the viewer may change, and what must still hold when that is done. */
