@@ -69,10 +69,17 @@ export type VisibleRows<T extends TableName> = (
   store: RecordReader,
 ) => readonly Condition<T>[] | Promise<readonly Condition<T>[]>
 
-/** Rows of projects the viewer sees, by the column that names the project. None for administrators: they see all. */
+/** The projects the viewer sees; undefined for administrators: they see all. */
+export function visibleProjects({ admin, grants }: Viewer): number[] | undefined {
+  return admin ? undefined : [...new Set([...grants.member, ...grants.open])]
+}
+
+/** Rows of projects the viewer sees, by the column that names the project. */
 export function inVisibleProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
-  return ({ admin, grants }: Viewer): Condition<T>[] =>
-    admin ? [] : [{ column, comparison: 'in', value: [...new Set([...grants.member, ...grants.open])] }]
+  return (viewer: Viewer): Condition<T>[] => {
+    const value = visibleProjects(viewer)
+    return value ? [{ column, comparison: 'in', value }] : []
+  }
 }
 
 /** Rows of projects the viewer works in: their people are no business of visitors. */

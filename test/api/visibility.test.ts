@@ -238,6 +238,26 @@ describe('what is asked for to find out', () => {
     expect([form.statusCode, form.body.includes('SECRET')]).toEqual([200, false])
   })
 
+  it('the order of parents out of sight is that of none', async () => {
+    const work = async (project: string, subject: string, parent?: number) => {
+      const _links = parent === undefined ? {} : { parent: href(`work_packages/${parent}`) }
+      return (await api.create(`/api/v3/projects/${project}/work_packages`, { subject, _links })).id
+    }
+    const seen = await work('own', 'Parent in sight')
+    const [older, newer] = [await work(String(ids['top']), 'SECRET 1'), await work(String(ids['top']), 'SECRET 2')]
+    const below = [await work('own', 'a', newer), await work('own', 'b', older), await work('own', 'c', seen)]
+    const id = `filters=${encodeURIComponent(JSON.stringify([{ id: { operator: '=', values: below } }]))}`
+    for (const direction of ['asc', 'desc'])
+      expect(await mia.ids(`work_packages?${id}&sortBy=[["parent","${direction}"]]`)).toEqual([
+        below[2],
+        below[0],
+        below[1],
+      ])
+    const all = await api.call('GET', `/api/v3/work_packages?${id}&sortBy=[["parent","asc"]]&select=elements/id`)
+    const shown = all.json<Json>()._embedded.elements.map((element) => element.id)
+    expect(shown).toEqual([below[2], below[1], below[0]])
+  })
+
   it('people one does not know of are the same as nobody', async () => {
     const assigning = async (id: number) => {
       const body = { subject: 'x', _links: { assignee: href(`users/${id}`) } }

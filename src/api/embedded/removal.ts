@@ -43,10 +43,7 @@ export async function removeProject(context: ApiContext, id: number, chain: Chai
   const project = await context.store.get('projects', id)
   if (!project) return DONE
   const removed = await removeRow(context, chain, {
-    rows: [
-      () => removeRows(context, chain, id, SUBPROJECTS),
-      () => removeRows(context, chain, id, WORK_OF_PROJECT),
-    ],
+    rows: [() => removeRows(context, chain, id, SUBPROJECTS), () => removeRows(context, chain, id, WORK_OF_PROJECT)],
     plain: [() => removePlainRows(context, 'memberships', 'projectId', id, chain)],
     none: [
       absent('projects', 'parentId', id),

@@ -126,7 +126,7 @@ async function understand<T extends TableName>(
   if (!page.ok) return page
   const selection = parseSelect(query['select'])
   if (!selection.ok) return selection
-  const arranged = arrange(definition, query, validSubset)
+  const arranged = arrange(definition, viewer, query, validSubset)
   if (!arranged.ok) return arranged
   const filters = await conditions(context, viewer, definition, request, validSubset)
   if (!filters.ok) return filters
@@ -150,11 +150,12 @@ type Arrangement<T extends TableName> = Pick<Listing<T>, 'orderBy' | 'grouping' 
 /** The order, and what is added up. */
 function arrange<T extends TableName>(
   definition: ListDefinition<T>,
+  viewer: Viewer,
   query: ListRequest<T>['query'],
   validSubset: boolean,
 ): Result<Arrangement<T>, ApiError> {
   const { sort, sortDefault = [], groups = {}, sums } = definition
-  const sorts = query['sortBy'] === undefined ? ok(undefined) : parseSort(sort, query['sortBy'], validSubset)
+  const sorts = query['sortBy'] === undefined ? ok(undefined) : parseSort(sort, viewer, query['sortBy'], validSubset)
   if (!sorts.ok) return sorts
   const parsed = parseGrouping(groups, query['groupBy'], sorts.value ?? [], validSubset)
   if (!parsed.ok) return parsed

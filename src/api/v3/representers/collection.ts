@@ -56,7 +56,10 @@ export function namesOfPage({ links = {} }: Pick<CollectionPage, 'links'>): Read
 }
 
 /** The part of the page that was selected. */
-export function renderSelected(collection: CollectionPage, { collection: wanted, elements }: Selection): CollectionJson {
+export function renderSelected(
+  collection: CollectionPage,
+  { collection: wanted, elements }: Selection,
+): CollectionJson {
   const { type = 'Collection', page, total, count, groups, totalSums, embedded = {} } = collection
   const { _links, ...properties } = pick(
     {
