@@ -63,6 +63,10 @@ export function mayContributeSomewhere({ admin, grants }: Viewer): boolean {
   return admin || grants.member.size > 0
 }
 
+export function mayManageSomewhere({ admin, grants }: Viewer): boolean {
+  return admin || grants.projectAdmin.size > 0
+}
+
 /** Narrows a list to what the viewer may see of its table. */
 export type VisibleRows<T extends TableName> = (
   viewer: Viewer,
@@ -116,7 +120,7 @@ export function manageable({ admin, grants }: Viewer): Condition<'projects'>[] {
 }
 
 /** Whoever fills projects with people must be able to find them. */
-const seesEverybody = ({ admin, grants }: Viewer) => admin || grants.projectAdmin.size > 0
+const seesEverybody = mayManageSomewhere
 
 /** Users one shares a project with, and oneself. */
 export const visibleUsers: VisibleRows<'users'> = async (viewer, store) => {

@@ -255,6 +255,18 @@ function peopleRows(): Row[] {
       [200, 200, 403, 404, 404],
     ],
     ['DELETE /memberships/{id}', of, [204, 204, 403, 404, 404]],
+    all('/memberships/schema'),
+    ['GET /memberships/available_projects', () => ['/memberships/available_projects'], [200, 200, 403, 403, 403]],
+    [
+      'POST /memberships/form',
+      async (place) => ['/memberships/form', member(place, await made.user())],
+      [200, 200, 403, 403, 403],
+    ],
+    [
+      'POST /memberships/{id}/form',
+      async (place) => [`${(await of(place))[0]}/form`, { _links: { roles: [PROJECT_ADMIN] } }],
+      [200, 200, 403, 404, 404],
+    ],
   ]
 }
 

@@ -1,31 +1,24 @@
 import { fail, ok, type Result } from '../../base/result.ts'
-import type { Expectation } from '../../storage/store.ts'
+import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { MembershipRecord, ProjectRecord, UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
-import { apiError, combineErrors, type ApiError } from '../errors.ts'
-import { seesUser } from '../permissions.ts'
+import { apiError, type ApiError } from '../errors.ts'
+import { mayManageSomewhere, seesUser } from '../permissions.ts'
 import { ROLES } from '../roles.ts'
 import { findVisibleProject, parseId, readRow } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
-import { dateTime } from '../v3/representers/formats.ts'
 import { renderMembership } from '../v3/representers/membership.ts'
 import { isAssignable } from './assignable.ts'
 import { authorize, findMembership, pairOf } from './authority.ts'
 import { readBody, readOnly, reference, references, violation, type RequestBody } from './body.ts'
-import { allErrors, failed } from './draft.ts'
+import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { membershipUnchanged, projectUnchanged, userUnchanged } from './expectations.ts'
-import { checkFixed, readPresent, type Parsed, type Shape } from './shape.ts'
+import { MEMBERSHIP_SHAPE } from './membership-shape.ts'
+import { checkFixed, NO_ID, readPresent, type Parsed } from './shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
 
-/** What it is by itself; who, where and in which roles is read by `LINKS`. */
-const MEMBERSHIP_SHAPE = {
-  fields: {
-    id: { type: 'Integer', name: 'ID', fixed: true, show: ({ id }) => id },
-    createdAt: { type: 'DateTime', name: 'Created on', fixed: true, show: ({ createdAt }) => dateTime(createdAt) },
-    updatedAt: { type: 'DateTime', name: 'Updated on' },
-  },
-  links: {},
-} as const satisfies Shape<MembershipRecord>
+type Drafted = Promise<Result<Draft<MembershipRecord>, ApiError>>
+
 const LINKS = {
   project: reference('projects', 'workspaces'),
   principal: reference('users', 'principals'),
@@ -53,19 +46,24 @@ export async function createMembership(
   viewer: Viewer,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
-  if (!input.ok) return input
-  if (!viewer.admin && viewer.grants.projectAdmin.size === 0) return fail(apiError('MissingPermission'))
   const id = context.store.allocateId('memberships')
-  return write(context, viewer, () => planNew(context, viewer, input.value, id))
+  return write(context, viewer, async () => planOf(await draftNewMembership(context, viewer, raw, id)))
 }
 
-async function planNew(
+/** For a form, a new membership needs no id. */
+export async function draftNewMembership(context: ApiContext, viewer: Viewer, raw: unknown, id = NO_ID): Drafted {
+  const input = readInput(raw)
+  if (!input.ok) return input
+  if (!mayManageSomewhere(viewer)) return fail(apiError('MissingPermission'))
+  return draftNew(context, viewer, input.value, id)
+}
+
+async function draftNew(
   context: ApiContext,
   viewer: Viewer,
   { body, links, errors: read }: Input,
   id: number,
-): Promise<Result<WritePlan, ApiError>> {
+): Drafted {
   const { store } = context
   const errors = checkFixed(MEMBERSHIP_SHAPE, body, undefined)
   const project = await linkedProject(context, viewer, links.project, errors)
@@ -76,23 +74,31 @@ async function planNew(
   if (project && user && (await findMembership(store, project.id, user.id))) {
     errors.push(violation('principal', 'User has already been taken.'))
   }
+  const record = newMembership(context, { id, projectId: project?.id ?? NO_ID, userId: user?.id ?? NO_ID }, roles)
   const refused = failed(allErrors(read, errors))
-  if (refused) return fail(combineErrors(refused.error))
+  if (refused) return ok({ record, current: undefined, outcome: refused })
   // Whatever is missing has been named among the errors.
-  if (!project || !user || !roles) return fail(apiError('UpdateConflict'))
-  const now = context.clock.now()
-  const pair = pairOf(project.id, user.id)
-  const record = { id, projectId: project.id, userId: user.id, pair, ...roles, createdAt: now, updatedAt: now }
-  return ok({
+  if (!project || !user) return fail(VANISHED)
+  const plan: WritePlan = {
     expect: [
       ...authorized.value,
-      { kind: 'absent', table: 'memberships', column: 'pair', value: pair },
+      { kind: 'absent', table: 'memberships', column: 'pair', value: record.pair },
       projectUnchanged(project),
       userUnchanged(user),
     ],
     mutations: [{ op: 'insert', table: 'memberships', row: record }],
     render: await renderer(context, record, project, user),
-  })
+  }
+  return ok({ record, current: undefined, outcome: ok(() => plan) })
+}
+
+function newMembership(
+  { clock }: ApiContext,
+  place: Pick<MembershipRecord, 'id' | 'projectId' | 'userId'>,
+  roles: RoleColumns = { isMember: false, isProjectAdmin: false },
+): MembershipRecord {
+  const now = clock.now()
+  return { ...place, pair: pairOf(place.projectId, place.userId), ...roles, createdAt: now, updatedAt: now }
 }
 
 /** Only the roles change: who and where make the membership what it is. */
@@ -102,36 +108,38 @@ export async function updateMembership(
   id: string,
   raw: unknown,
 ): Promise<Result<string, ApiError>> {
-  const input = readInput(raw)
-  if (!input.ok) return input
-  const plan = async () => {
-    const found = await findManaged(context, viewer, id)
-    return found.ok ? planChange(context, viewer, input.value, found.value) : found
-  }
+  const plan = async () => planOf(await draftMembershipUpdate(context, viewer, id, raw))
   return write(context, viewer, plan, `memberships/${id}`)
 }
 
-async function planChange(
-  context: ApiContext,
-  viewer: Viewer,
-  { body, links, errors: read }: Input,
-  { membership, project, user, expect }: Managed,
-): Promise<Result<WritePlan, ApiError>> {
+export async function draftMembershipUpdate(context: ApiContext, viewer: Viewer, id: string, raw: unknown): Drafted {
+  const input = readInput(raw)
+  if (!input.ok) return input
+  const found = await findManaged(context, viewer, id)
+  return found.ok ? draftChange(context, input.value, found.value) : found
+}
+
+async function draftChange(context: ApiContext, { body, links, errors: read }: Input, managed: Managed): Drafted {
+  const { membership, project, user, expect } = managed
   const errors: ApiError[] = []
   const roles = links.roles === undefined ? {} : roleColumns(links.roles, errors)
   const record = { ...membership, ...roles }
   const render = await renderer(context, record, project, user)
   errors.push(...checkFixed(MEMBERSHIP_SHAPE, body, membership), ...checkPlace(links, membership, project))
   const refused = failed(allErrors(read, errors))
-  if (refused) return fail(combineErrors(refused.error))
-  if (Object.keys(changedColumns(membership, record)).length === 0) return ok({ expect: [], mutations: [], render })
-  record.updatedAt = context.clock.now()
-  const changes = changedColumns(membership, record)
-  return ok({
+  const plan = (): WritePlan => ({
     expect: [...expect, membershipUnchanged(membership)],
-    mutations: [{ op: 'update', table: 'memberships', id: record.id, changes }],
+    mutations: mutationsOf(context, record, membership),
     render,
   })
+  return ok({ record, current: membership, outcome: refused ?? ok(plan) })
+}
+
+/** None when nothing changes; otherwise `record` gets its new time. */
+function mutationsOf({ clock }: ApiContext, record: MembershipRecord, current: MembershipRecord): Mutation[] {
+  if (Object.keys(changedColumns(current, record)).length === 0) return []
+  record.updatedAt = clock.now()
+  return [{ op: 'update', table: 'memberships', id: record.id, changes: changedColumns(current, record) }]
 }
 
 /** What the user did stays; work it was given stays with it, until somebody gives it to another. */

@@ -53,6 +53,7 @@ export const paths = {
   priority: (id: number) => `${BASE}/priorities/${id}`,
   memberships: `${BASE}/memberships`,
   membership: (id: number) => `${BASE}/memberships/${id}`,
+  membershipSchema: `${BASE}/memberships/schema`,
   roles: `${BASE}/roles`,
   role: (id: number) => `${BASE}/roles/${id}`,
   principals: `${BASE}/principals`,
