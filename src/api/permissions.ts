@@ -92,6 +92,16 @@ export function inOwnProjects<T extends TableName>(column: keyof RecordOf<T> & s
     admin ? [] : [{ column, comparison: 'in', value: [...grants.member] }]
 }
 
+/** What may be done in a project; each includes those before. */
+export type ProjectRight = 'see' | 'contribute' | 'manage' | 'administer'
+
+/** The projects in which the viewer may do so much; undefined: all. */
+export function projectsWith(viewer: Viewer, right: ProjectRight): readonly number[] | undefined {
+  if (viewer.admin || right === 'see') return visibleProjects(viewer)
+  if (right === 'administer') return []
+  return [...(right === 'contribute' ? viewer.grants.member : viewer.grants.projectAdmin)]
+}
+
 /** Of these ids those of rows the viewer sees. */
 export async function seenOf(
   store: RecordReader,

@@ -4,7 +4,8 @@ import type { Condition, Order, SearchRefusal, SearchResult } from '../../storag
 import type { RecordOf, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
-import { projectsOf, seenOf, usersIn, type VisibleRows } from '../permissions.ts'
+import type { VisibleRows } from '../permissions.ts'
+import { filterLookups } from './filter-lookups.ts'
 import { compileFilters, parseFilters, type Conditions, type FilterInput, type FilterTable } from './query/filters.ts'
 import { parseGrouping, renderGroups, renderSums, type Grouping } from './query/groups.ts'
 import type { GroupTable, SumTable } from './query/groups.ts'
@@ -14,7 +15,6 @@ import { byId, parseSort, type SortInput, type SortTable } from './query/sort.ts
 import { namesOfPage, renderPage, renderSelected, type CollectionPage } from './representers/collection.ts'
 import type { CollectionJson, RenderElement } from './representers/collection-json.ts'
 import type { Hal } from './representers/hal.ts'
-import { knownWatchedBy } from './watching.ts'
 
 /** A paginated collection, told as a table. */
 export interface ListDefinition<T extends TableName> {
@@ -187,18 +187,7 @@ async function conditions<T extends TableName>(
   const inputs =
     query['filters'] === undefined ? ok([...(definition.filtersDefault ?? [])]) : parseFilters(query['filters'])
   if (!inputs.ok) return inputs
-  const lookups = {
-    viewerId: viewer.id,
-    now: context.clock.now(),
-    closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
-    typeIds: async () => [...(await context.store.values('types', 'id', []))],
-    milestoneTypeIds: () => flaggedIds(context, 'types', 'isMilestone'),
-    viewerIsAdmin: viewer.admin,
-    seen: (table: 'projects' | 'workPackages', ids: readonly number[]) => seenOf(context.store, viewer, table, ids),
-    usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
-    projectsOf: (userIds: readonly number[]) => projectsOf(context.store, viewer, userIds),
-    watchedBy: (userId: number) => knownWatchedBy(context.store, viewer, userId),
-  }
+  const lookups = filterLookups(context, viewer)
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled
   const { valid, names } = compiled.value
@@ -206,21 +195,6 @@ async function conditions<T extends TableName>(
   const hide = hidden && !names.has(hidden.unless) ? hidden.where : []
   const visible = await definition.visible(viewer, context.store)
   return ok({ where: [...visible, ...within, ...compiled.value.where, ...hide], valid })
-}
-
-async function flaggedIds<T extends 'statuses' | 'types'>(
-  { store }: ApiContext,
-  table: T,
-  column: T extends 'statuses' ? 'isClosed' : 'isMilestone',
-): Promise<number[]> {
-  const query = {
-    where: [{ column: column as keyof RecordOf<T> & string, comparison: '=', value: true }],
-    orderBy: [],
-    limit: 1000,
-    offset: 0,
-  } as const
-  const { rows } = await store.list(table, query)
-  return rows.map((row) => row.id)
 }
 
 function search<T extends TableName>(

@@ -20,7 +20,14 @@ import {
   searchFilter,
   textFilter,
 } from './query/filter-kinds.ts'
-import { neverFilter, principalFilter, typeOfProjectFilter, visibleFilter } from './query/project-filters.ts'
+import {
+  latestActivityFilter,
+  neverFilter,
+  principalFilter,
+  typeOfProjectFilter,
+  userActionFilter,
+  visibleFilter,
+} from './query/project-filters.ts'
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
@@ -51,6 +58,8 @@ export const PROJECTS: ListDefinition<'projects'> = {
     principal: principalFilter(),
     type: typeOfProjectFilter(),
     visible: visibleFilter(),
+    userAction: userActionFilter(),
+    latestActivityAt: latestActivityFilter(),
     favorited: neverFilter(),
     templated: neverFilter(),
     createdAt: timeFilter('createdAt'),

@@ -85,6 +85,8 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     subject: 'subject',
     ...GROUPS,
     parent: byVisibleParent,
+    version: null,
+    category: null,
     createdAt: 'createdAt',
     updatedAt: 'updatedAt',
     startDate: 'startDate',

@@ -8,8 +8,8 @@ import { apiError, type ApiError } from '../../errors.ts'
 export type SortKey<T extends TableName> = PlainKey<T> | ((viewer: Viewer) => PlainKey<T>)
 type PlainKey<T extends TableName> = (keyof RecordOf<T> & string) | Omit<Order<T>, 'descending'>
 
-/** What a resource may be sorted by: camelCase attribute -> key. */
-export type SortTable<T extends TableName> = Readonly<Record<string, SortKey<T>>>
+/** What a resource may be sorted by: camelCase attribute -> key; null for what is never set, and settles nothing. */
+export type SortTable<T extends TableName> = Readonly<Record<string, SortKey<T> | null>>
 
 /** One attribute of a request, as written, and what it means. */
 export interface SortInput<T extends TableName> {
@@ -38,6 +38,7 @@ export function parseSort<T extends TableName>(
   const inputs: SortInput<T>[] = []
   for (const [attribute, direction] of pairs) {
     const key = sortKey(table, viewer, attribute)
+    if (key === null) continue
     if (key !== undefined) inputs.push({ attribute, order: { ...key, descending: direction === 'desc' } })
     else if (!validSubset) return fail(unknownAttribute('sort by', attribute, table))
   }
@@ -52,11 +53,12 @@ function sortKey<T extends TableName>(
   table: SortTable<T>,
   viewer: Viewer,
   attribute: string,
-): Omit<Order<T>, 'descending'> | undefined {
+): Omit<Order<T>, 'descending'> | null | undefined {
   const name = camelCase(attribute)
   const told = Object.hasOwn(table, name) ? table[name] : undefined
   const key = typeof told === 'function' ? told(viewer) : told
-  if (key === undefined || typeof key === 'string') return key && { column: key }
+  if (key === undefined || key === null) return key
+  if (typeof key === 'string') return { column: key }
   const { column, by } = key // the table may tell more of it than a query can carry
   return { column, ...(by && { by }) }
 }
