@@ -7,6 +7,7 @@ import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
 import type { VisibleRows } from '../permissions.ts'
 import { filterLookups } from './filter-lookups.ts'
 import { compileFilters, parseFilters, type Conditions, type FilterInput, type FilterTable } from './query/filters.ts'
+import { expandQuery } from './query/eprops.ts'
 import { parseGrouping, renderGroups, renderSums, type Grouping } from './query/groups.ts'
 import type { GroupTable, SumTable } from './query/groups.ts'
 import { parsePage, type Page } from './query/page.ts'
@@ -71,7 +72,9 @@ export async function listPage<T extends TableName>(
   definition: ListDefinition<T>,
   request: ListRequest<T>,
 ): Promise<Result<CollectionJson, ApiError>> {
-  const understood = await understand(context, viewer, definition, request)
+  const query = expandQuery(request.query)
+  if (!query.ok) return query
+  const understood = await understand(context, viewer, definition, { ...request, query: query.value })
   if (!understood.ok) return understood
   const listing = understood.value
   const found = await search(context, viewer, definition, listing)

@@ -12,7 +12,7 @@ import { ROLES } from '../roles.ts'
 import { parseId, readRow } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
-import { idFilter } from './query/filter-kinds.ts'
+import { idFilter, unsetFilter } from './query/filter-kinds.ts'
 import { loadMemberships } from './related.ts'
 import { paths } from './representers/hal.ts'
 import { renderMembership } from './representers/membership.ts'
@@ -41,6 +41,7 @@ const MEMBERSHIPS: ListDefinition<'memberships'> = {
     project: idFilter('projectId'),
     principal: idFilter('userId'),
     role: { '=': roleConditions },
+    group: unsetFilter(),
     createdAt: timeFilter('createdAt'),
     updatedAt: timeFilter('updatedAt'),
   },

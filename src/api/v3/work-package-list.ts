@@ -58,6 +58,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     priority: idFilter('priorityId'),
     author: idFilter('authorId'),
     assignee: optionalIdFilter('assigneeId'),
+    assigneeOrGroup: optionalIdFilter('assigneeId'),
     responsible: optionalIdFilter('responsibleId'),
     project: idFilter('projectId'),
     parent: parentFilter('workPackages'),
