@@ -290,9 +290,18 @@ describe('what is asked for to find out', () => {
   })
 
   it('whether somebody is locked is told to administrators only', async () => {
-    const locked = `principals?filters=${encodeURIComponent('[{"status":{"operator":"=","values":["locked"]}}]')}`
-    expect(await mia.status(locked)).toBe(400)
-    expect((await api.call('GET', `/api/v3/${locked}`)).statusCode).toBe(200)
+    const { id } = await createTestUser(api, 'lola')
+    await addMember(api, 'own', id)
+    await api.call('POST', `/api/v3/users/${id}/lock`, {})
+    const by = (operator: string, ...values: string[]) => `principals?${filters('status', operator, values)}`
+    const told = async (path: string) => (await api.call('GET', `/api/v3/${path}`)).json<Listed>().total
+    expect([await told(by('=', 'locked')), await told(by('=', '3'))]).toEqual([1, 1])
+    const everybody = await mia.ids('principals')
+    expect(everybody).toContain(id)
+    for (const path of [by('!', 'locked'), by('!', '3'), by('=', 'active', 'locked')])
+      expect(await mia.ids(path)).toEqual(everybody)
+    for (const path of [by('=', 'locked'), by('=', '3'), by('!', 'active')]) expect(await mia.ids(path)).toEqual([])
+    expect(await mia.status(by('=', 'asleep'))).toBe(400)
   })
 })
 
@@ -403,7 +412,7 @@ describe('the links of actions', () => {
       },
     ],
     [() => 'time_entries', { pam: ['createTimeEntryImmediately'], vic: [] }],
-    [() => 'memberships/2', { admin: changes.slice(1), pam: changes.slice(1), mia: [] }],
+    [() => 'memberships/2', { admin: changes, pam: changes, mia: [] }],
     [
       () => 'users/me',
       { admin: ['memberships', 'updateImmediately', 'lock', 'delete'], mia: ['memberships', 'updateImmediately'] },

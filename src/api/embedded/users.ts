@@ -35,11 +35,20 @@ export async function createUser(context: ApiContext, viewer: Viewer, raw: unkno
   return write(context, viewer, async () => {
     const judged = checkFixed(USER_SHAPE, input.value.body, undefined)
     const record = { ...blank, ...columnsOf<UserRecord>(USER_SHAPE, input.value.fields) }
+    if (record.status === 'invited') nameByAddress(record)
     if (!NEW_STATUSES.includes(record.status)) {
       judged.push(violation('status', 'Status is not set to one of the allowed values.'))
     }
     return planUser(context, record, undefined, { read: input.value.errors, judged })
   })
+}
+
+/** Who is invited may be known by an address only: what else is needed is taken from it, until they say more. */
+function nameByAddress(record: UserRecord): void {
+  const [name = '', domain = ''] = (record.email ?? '').split('@')
+  if (record.login === '') record.login = record.email ?? ''
+  if (record.firstName === '') record.firstName = name
+  if (record.lastName === '' && domain !== '') record.lastName = `@${domain}`
 }
 
 /** Administrators change anybody, users themselves, except who they are to the program. `user` is visible to the viewer. */
