@@ -148,24 +148,40 @@ export async function removeRow(context: ApiContext, chain: Chain, removing: Rem
   for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
     const below = await inOrder(attempt === 1 ? [...rows, ...plain] : rows)
     if (isOver(below)) return below
-    const removed = await context.turns.take(`${row.table}/${row.id}`, async () => {
-      const added = attempt > 1 ? await removeAdded(context, row, plain) : DONE
-      return isOver(added) ? added : removeLast(context, chain, removing)
-    })
+    const removed = await context.turns.take(`${row.table}/${row.id}`, () =>
+      removeInTurn(context, chain, removing, row),
+    )
     if (removed !== 'again') return removed
   }
   return fail(apiError('UpdateConflict'))
 }
 
+/** `again`: what has dependents of its own has been hung below it, and must go first. */
+async function removeInTurn(
+  context: ApiContext,
+  chain: Chain,
+  removing: Removing,
+  row: Link,
+): Promise<Removed | 'again'> {
+  const removed = await removeLast(context, chain, removing)
+  return removed === 'again' ? context.turns.alone(() => removeAlone(context, chain, removing, row)) : removed
+}
+
+/** Others have been adding what goes with the row. Now nobody plans to, and who has planned it already is sent back. */
+async function removeAlone(
+  context: ApiContext,
+  chain: Chain,
+  removing: Removing,
+  row: Link,
+): Promise<Removed | 'again'> {
+  await sendBack(context, row)
+  const added = await inOrder(removing.plain)
+  return isOver(added) ? added : removeLast(context, chain, removing)
+}
+
 async function removeLast(context: ApiContext, chain: Chain, { none, last }: Removing): Promise<Removed | 'again'> {
   const step = await last()
   return step ? commit(context, chain, [...none, ...step.expect], step.mutations) : 'again'
-}
-
-/** What was hung below the row meanwhile, with nothing more to come. */
-async function removeAdded(context: ApiContext, row: Link, plain: readonly Step[]): Promise<Removed> {
-  await sendBack(context, row)
-  return inOrder(plain)
 }
 
 async function inOrder(steps: readonly Step[]): Promise<Removed> {
@@ -182,8 +198,8 @@ function isOver(removed: Removed): boolean {
 }
 
 /**
- * Who was about to hang something below the row expects its revision, so now it must plan again, and waits for its turn behind this
- * one. Should the deletion end short after all, a number is missing among the row's versions.
+ * Who was about to hang something below the row expects its revision, and must plan again. Should the deletion end short after all, a
+ * number is missing among the row's versions.
  */
 async function sendBack({ store }: ApiContext, { table, id }: Link): Promise<void> {
   if (table !== 'workPackages' && table !== 'projects') return
