@@ -4,7 +4,8 @@ import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
 import { findVisible, findVisibleProject } from '../v3/find.ts'
 import { authorize, authorizeInAll } from './authority.ts'
-import { removeProject, removeTimeEntries, removeWorkPackage, type Chain, type Removed } from './removal.ts'
+import { removeProject, removeTimeEntries, removeWorkPackage } from './removal.ts'
+import type { Chain, Removed } from './removing.ts'
 import { rightOver } from './time-entry-authority.ts'
 
 /**

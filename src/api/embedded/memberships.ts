@@ -3,43 +3,21 @@ import type { Expectation, Mutation } from '../../storage/store.ts'
 import type { MembershipRecord, ProjectRecord, UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, type ApiError } from '../errors.ts'
-import { mayManageSomewhere, seesUser } from '../permissions.ts'
-import { ROLES } from '../roles.ts'
-import { findVisibleProject, parseId, readRow } from '../v3/find.ts'
+import { mayManageSomewhere } from '../permissions.ts'
+import { readRow } from '../v3/find.ts'
 import { loadProject } from '../v3/related.ts'
 import { renderMembership } from '../v3/representers/membership.ts'
-import { isAssignable } from './assignable.ts'
 import { authorize, findMembership, pairOf } from './authority.ts'
-import { readBody, readOnly, reference, references, violation, type RequestBody } from './body.ts'
+import { violation } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { membershipUnchanged, projectUnchanged, userUnchanged } from './expectations.ts'
+import { checkPlace, linkedProject, linkedUser, readMembership, roleColumns } from './membership-links.ts'
+import type { MembershipInput, RoleColumns } from './membership-links.ts'
 import { MEMBERSHIP_SHAPE } from './membership-shape.ts'
-import { checkFixed, NO_ID, readPresent, type Parsed } from './shape.ts'
+import { checkFixed, NO_ID } from './shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
 
 type Drafted = Promise<Result<Draft<MembershipRecord>, ApiError>>
-
-const LINKS = {
-  project: reference('projects', 'workspaces'),
-  principal: reference('users', 'principals'),
-  roles: references('roles'),
-}
-
-interface Input {
-  readonly body: RequestBody
-  readonly links: Parsed<typeof LINKS>
-  readonly errors: readonly ApiError[]
-}
-
-type RoleColumns = Pick<MembershipRecord, 'isMember' | 'isProjectAdmin'>
-
-function readInput(raw: unknown): Result<Input, ApiError> {
-  const body = readBody(raw)
-  if (!body.ok) return body
-  const errors: ApiError[] = []
-  const links = readPresent(body.value.links, LINKS, (parse) => parse, errors)
-  return ok({ body: body.value, links: links, errors })
-}
 
 export async function createMembership(
   context: ApiContext,
@@ -52,7 +30,7 @@ export async function createMembership(
 
 /** For a form, a new membership needs no id. */
 export async function draftNewMembership(context: ApiContext, viewer: Viewer, raw: unknown, id = NO_ID): Drafted {
-  const input = readInput(raw)
+  const input = readMembership(raw)
   if (!input.ok) return input
   if (!mayManageSomewhere(viewer)) return fail(apiError('MissingPermission'))
   return draftNew(context, viewer, input.value, id)
@@ -61,7 +39,7 @@ export async function draftNewMembership(context: ApiContext, viewer: Viewer, ra
 async function draftNew(
   context: ApiContext,
   viewer: Viewer,
-  { body, links, errors: read }: Input,
+  { body, links, errors: read }: MembershipInput,
   id: number,
 ): Drafted {
   const { store } = context
@@ -113,13 +91,17 @@ export async function updateMembership(
 }
 
 export async function draftMembershipUpdate(context: ApiContext, viewer: Viewer, id: string, raw: unknown): Drafted {
-  const input = readInput(raw)
+  const input = readMembership(raw)
   if (!input.ok) return input
   const found = await findManaged(context, viewer, id)
   return found.ok ? draftChange(context, input.value, found.value) : found
 }
 
-async function draftChange(context: ApiContext, { body, links, errors: read }: Input, managed: Managed): Drafted {
+async function draftChange(
+  context: ApiContext,
+  { body, links, errors: read }: MembershipInput,
+  managed: Managed,
+): Drafted {
   const { membership, project, user, expect } = managed
   const errors: ApiError[] = []
   const roles = links.roles === undefined ? {} : roleColumns(links.roles, errors)
@@ -189,62 +171,4 @@ async function renderer(
 ): Promise<WritePlan['render']> {
   const { ancestors } = await loadProject(store, project)
   return (viewer) => renderMembership({ record, project, projectAncestors: ancestors, user }, viewer, true)
-}
-
-async function linkedProject(
-  { store }: ApiContext,
-  viewer: Viewer,
-  text: string | null | undefined,
-  errors: ApiError[],
-): Promise<ProjectRecord | undefined> {
-  if (text == null) {
-    errors.push(violation('project', "Project can't be blank."))
-    return undefined
-  }
-  const project = await findVisibleProject(store, viewer, text)
-  if (project.ok) return project.value
-  errors.push(violation('project', 'Project does not exist.'))
-  return undefined
-}
-
-async function linkedUser(
-  { store }: ApiContext,
-  viewer: Viewer,
-  text: string | null | undefined,
-  errors: ApiError[],
-): Promise<UserRecord | undefined> {
-  const user = text == null ? undefined : await readRow(store, 'users', text)
-  const known = user && (await seesUser(store, viewer, user.id))
-  if (known && isAssignable(user)) return user
-  const why = text == null ? "can't be blank." : known ? 'cannot be assigned to a project.' : 'does not exist.'
-  errors.push(violation('principal', `User ${why}`))
-  return undefined
-}
-
-function roleColumns(ids: readonly string[] | undefined, errors: ApiError[]): RoleColumns | undefined {
-  const numbers = (ids ?? []).map(parseId)
-  if (!numbers.every((id) => ROLES.some((role) => role.id === id))) {
-    errors.push(violation('roles', 'Roles has an unassignable role.'))
-    return undefined
-  }
-  if (numbers.length === 0) {
-    errors.push(violation('roles', 'Roles need to be assigned.'))
-    return undefined
-  }
-  const has = (column: keyof RoleColumns) => ROLES.some((role) => role.column === column && numbers.includes(role.id))
-  return { isMember: has('isMember'), isProjectAdmin: has('isProjectAdmin') }
-}
-
-/** Clients send whole representations back: the same project and principal are no change. */
-function checkPlace(
-  links: Input['links'],
-  { projectId, userId }: MembershipRecord,
-  project: ProjectRecord,
-): ApiError[] {
-  const sameProject = [undefined, String(projectId), project.identifier].includes(links.project ?? undefined)
-  const sameUser = [undefined, String(userId)].includes(links.principal ?? undefined)
-  return [
-    ...(sameProject && links.project !== null ? [] : [readOnly('project')]),
-    ...(sameUser && links.principal !== null ? [] : [readOnly('principal')]),
-  ]
 }

@@ -8,7 +8,8 @@ import { renderUserActions } from '../v3/representers/user.ts'
 import { readOnly, violation } from './body.ts'
 import { allErrors, failed } from './draft.ts'
 import { userUnchanged } from './expectations.ts'
-import { absent, removePlainRows, removeRow, type Chain } from './removal.ts'
+import { removePlainRows } from './removal.ts'
+import { absent, removeRow, type Chain } from './removing.ts'
 import { checkFixed, columnsOf, readInput, type Input } from './shape.ts'
 import { checkUser, USER_SHAPE } from './user-shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
@@ -97,7 +98,7 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens, memberships and what it watches go first, on the usual conditions (removal.ts).
+ * Tokens, memberships and what it watches go first, on the usual conditions (removing.ts).
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
