@@ -63,22 +63,43 @@ export function mayContributeSomewhere({ admin, grants }: Viewer): boolean {
   return admin || grants.member.size > 0
 }
 
+export function mayManageSomewhere({ admin, grants }: Viewer): boolean {
+  return admin || grants.projectAdmin.size > 0
+}
+
 /** Narrows a list to what the viewer may see of its table. */
 export type VisibleRows<T extends TableName> = (
   viewer: Viewer,
   store: RecordReader,
 ) => readonly Condition<T>[] | Promise<readonly Condition<T>[]>
 
-/** Rows of projects the viewer sees, by the column that names the project. None for administrators: they see all. */
+/** The projects the viewer sees; undefined for administrators: they see all. */
+export function visibleProjects({ admin, grants }: Viewer): number[] | undefined {
+  return admin ? undefined : [...new Set([...grants.member, ...grants.open])]
+}
+
+/** Rows of projects the viewer sees, by the column that names the project. */
 export function inVisibleProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
-  return ({ admin, grants }: Viewer): Condition<T>[] =>
-    admin ? [] : [{ column, comparison: 'in', value: [...new Set([...grants.member, ...grants.open])] }]
+  return (viewer: Viewer): Condition<T>[] => {
+    const value = visibleProjects(viewer)
+    return value ? [{ column, comparison: 'in', value }] : []
+  }
 }
 
 /** Rows of projects the viewer works in: their people are no business of visitors. */
 export function inOwnProjects<T extends TableName>(column: keyof RecordOf<T> & string) {
   return ({ admin, grants }: Viewer): Condition<T>[] =>
     admin ? [] : [{ column, comparison: 'in', value: [...grants.member] }]
+}
+
+/** What may be done in a project; each includes those before. */
+export type ProjectRight = 'see' | 'contribute' | 'manage' | 'administer'
+
+/** The projects in which the viewer may do so much; undefined: all. */
+export function projectsWith(viewer: Viewer, right: ProjectRight): readonly number[] | undefined {
+  if (viewer.admin || right === 'see') return visibleProjects(viewer)
+  if (right === 'administer') return []
+  return [...(right === 'contribute' ? viewer.grants.member : viewer.grants.projectAdmin)]
 }
 
 /** Of these ids those of rows the viewer sees. */
@@ -109,7 +130,7 @@ export function manageable({ admin, grants }: Viewer): Condition<'projects'>[] {
 }
 
 /** Whoever fills projects with people must be able to find them. */
-const seesEverybody = ({ admin, grants }: Viewer) => admin || grants.projectAdmin.size > 0
+const seesEverybody = mayManageSomewhere
 
 /** Users one shares a project with, and oneself. */
 export const visibleUsers: VisibleRows<'users'> = async (viewer, store) => {

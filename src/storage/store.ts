@@ -105,11 +105,23 @@ export interface AnyOf<T extends TableName> {
   readonly anyOf: readonly Condition<T>[]
 }
 
-/** By a column, or `by` columns of the row it refers to: by a status's position instead of its id. */
-export interface Order<T extends TableName> {
+export interface ColumnOrder<T extends TableName> {
   readonly column: keyof RecordOf<T> & string
   readonly descending: boolean
-  readonly by?: { readonly table: TableName; readonly columns: readonly string[] }
+  /** What other tables hold decides about searches only: lists are kept until a row of their own table changes. */
+  readonly by?: never
+}
+
+/** By a column, or `by` columns of the row it refers to: by a status's position instead of its id. */
+export interface Order<T extends TableName> extends Omit<ColumnOrder<T>, 'by'> {
+  readonly by?: OrderBy
+}
+
+export interface OrderBy {
+  readonly table: TableName
+  readonly columns: readonly string[]
+  /** Only rows whose column holds one of the values count; others are as if there were none. */
+  readonly among?: { readonly column: string; readonly values: readonly number[] }
 }
 
 /**
@@ -118,13 +130,14 @@ export interface Order<T extends TableName> {
  */
 export interface ListQuery<T extends TableName> {
   readonly where: readonly (Condition<T> | AnyOf<T>)[]
-  readonly orderBy: readonly Order<T>[]
+  readonly orderBy: readonly ColumnOrder<T>[]
   readonly limit: number
   readonly offset: number
 }
 
 /** A list that anybody may put together, with what it adds up to. */
-export interface SearchQuery<T extends TableName> extends ListQuery<T> {
+export interface SearchQuery<T extends TableName> extends Omit<ListQuery<T>, 'orderBy'> {
+  readonly orderBy: readonly Order<T>[]
   /** Counts, and sums, the rows by their value in this column. */
   readonly groupBy?: keyof RecordOf<T> & string
   /** Integer columns to sum over all rows that match, nulls as 0. */

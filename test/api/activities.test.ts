@@ -318,6 +318,14 @@ describe('comments of several people', () => {
     expect(answer.body).toContain('Project changed from (undisclosed) to Seen')
     expect(answer.body).not.toContain('Unseen')
     expect(answer.body).not.toContain('Nobody knows')
+    const orphan = { lockVersion: 1, _links: { parent: { href: null } } }
+    expect((await api.call('PATCH', `/api/v3/work_packages/${id}`, orphan)).statusCode).toBe(200)
+    const before = await api.call('GET', `/api/v3/work_packages/${id}/activities`, undefined, { token: user.token })
+    expect((await api.call('DELETE', `/api/v3/work_packages/${hidden.id}`)).statusCode).toBe(204)
+    const after = await api.call('GET', `/api/v3/work_packages/${id}/activities`, undefined, { token: user.token })
+    expect(after.body).toBe(before.body)
+    const told = await api.call('GET', `/api/v3/work_packages/${id}/activities`)
+    expect(told.body).toContain(`Parent deleted (#${hidden.id})`)
   })
 })
 

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ApiStore } from '../../src/api/context.ts'
 import type { Mutation } from '../../src/storage/store.ts'
-import { openTestApi, overriding, type TestApi } from './support.ts'
+import { addMember, ADMIN_TOKEN, createTestUser, openTestApi, overriding, type TestApi } from './support.ts'
 
 let api: TestApi
 
@@ -83,6 +85,34 @@ describe('long descriptions', () => {
     expect((await page({ pageSize: '1000', select: 'total' })).json()).toEqual({ total: 30 })
   })
 
+  it('hold nobody up: a page of them is rendered as the client takes it', async () => {
+    const address = await api.app.listen({ host: '127.0.0.1', port: 0 })
+    const answering = once(api.app.server, 'request') as Promise<[IncomingMessage, ServerResponse]>
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
+    const page = await fetch(`${address}/api/v3/work_packages?filters=[]&pageSize=20`, { headers })
+    const [, response] = await answering
+    expect(response.writableEnded).toBe(false)
+    expect((await fetch(`${address}/api/v3/users/me`, { headers })).status).toBe(200)
+    expect(response.writableEnded).toBe(false)
+    const { count, _embedded } = (await page.json()) as { count: number; _embedded: { elements: unknown[] } }
+    expect([count, _embedded.elements.length]).toEqual([20, 20])
+  })
+
+  it('are the same in parts of a page', async () => {
+    const all = await get('work_packages', { filters: '[]', pageSize: '20' })
+    const parts = await get('work_packages', {
+      filters: '[]',
+      pageSize: '20',
+      select: 'total,elements/description,self',
+    })
+    const { _embedded } = parts.json<{ _embedded: { elements: object[] } }>()
+    const elements = all.json<{ _embedded: { elements: { description: object }[] } }>()._embedded.elements
+    expect(_embedded.elements).toEqual(elements.map(({ description }) => ({ description })))
+    const unknown = await get('work_packages', { filters: '[]', pageSize: '20', select: 'elements/nothing' })
+    expect([unknown.statusCode, unknown.body]).toEqual([400, expect.stringContaining('elements/nothing')])
+    expect(unknown.body).toContain('elements/description')
+  })
+
   async function longOnes(count: number) {
     const { id } = await api.create('/api/v3/projects/demo/work_packages', { subject: 'Long' })
     const first = await api.store.get('workPackages', id)
@@ -120,8 +150,22 @@ describe('parts of a page', () => {
 
 describe('the children of a work package', () => {
   const tables: string[] = []
+  /** How much was read at once. */
+  const read: number[] = []
   const wrap = (store: ApiStore) =>
-    overriding(store, { list: (table, query) => (tables.push(table), store.list(table, query)) })
+    overriding(store, {
+      list: (table, query) => (tables.push(table), store.list(table, query)),
+      async values(...asked) {
+        const values = await store.values(...asked)
+        read.push(values.size)
+        return values
+      },
+      async pick(table, columns, query) {
+        const rows = await store.pick(table, columns, query)
+        read.push(rows.length)
+        return rows
+      },
+    })
   let own: TestApi
   let parent: number
 
@@ -167,6 +211,22 @@ describe('the children of a work package', () => {
     await addChildren(19_000)
     const refused = await put(parent + 1, 2)
     expect([refused.statusCode, refused.body]).toEqual([422, expect.stringContaining('too much is nested below')])
+  })
+
+  it('are looked at in bounded pieces before a member deletes their parent', async () => {
+    const mia = await createTestUser(own, 'mia')
+    await addMember(own, 'demo', mia.id)
+    await own.create('/api/v3/projects', { name: 'Hidden' })
+    const links = { parent: { href: `/api/v3/work_packages/${parent + 5}` } }
+    await own.create('/api/v3/projects/hidden/work_packages', { subject: 'Hidden', _links: links })
+    const total = async () =>
+      (await own.store.list('workPackages', { where: [], orderBy: [], limit: 0, offset: 0 })).total
+    const before = await total()
+    read.length = 0
+    const refused = await own.call('DELETE', `/api/v3/work_packages/${parent}`, undefined, { token: mia.token })
+    expect(refused.statusCode).toBe(403)
+    expect(await total()).toBe(before)
+    expect(Math.max(...read)).toBeLessThan(3_000)
   })
 })
 

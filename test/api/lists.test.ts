@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fail } from '../../src/base/result.ts'
-import { addMember, href, openTestApi, overriding, type Json, type TestApi } from './support.ts'
+import {
+  addMember,
+  createTestUser,
+  href,
+  openTestApi,
+  overriding,
+  PROJECT_ADMIN,
+  type Json,
+  type TestApi,
+} from './support.ts'
 
 let api: TestApi
 /** 2026-03-01 is a Sunday: the week that holds it began on Monday the 23rd of February. */
@@ -294,6 +303,10 @@ describe('filters of other lists', () => {
     ['projects', ['type_id', '!', ['99']], [1, 2, 3]],
     ['projects', ['favorited', '=', ['t']], []],
     ['projects', ['templated', '=', ['f']], [1, 2, 3]],
+    ['projects', ['user_action', '=', ['work_packages/create']], [1, 2, 3]],
+    ['projects', ['user_action', '!', ['memberships/create', 'projects/update']], []],
+    ['projects', ['latest_activity_at', 't'], [1, 2, 3]],
+    ['projects', ['latest_activity_at', '<>d', ['', '2026-02-28']], []],
     ['users', ['group', '=', ['1']], []],
     ['users', ['status', '=', ['active']], [1]],
     ['users', ['name', '~', ['nepen']], [1]],
@@ -301,6 +314,54 @@ describe('filters of other lists', () => {
     ['users', ['any_name_attribute', '**', ['example.net']], [1]],
   ])('%s by %j', async (path, filter, found) => {
     expect(await ids(path, { filters: filters(filter) })).toEqual(found)
+  })
+
+  it('find projects by what one may do in them', async () => {
+    const own = await openTestApi()
+    const names = ['Mine', 'Run', 'Open', 'Closed', 'Old']
+    for (const name of names) await own.create('/api/v3/projects', { name, public: name === 'Open' })
+    const mia = await createTestUser(own, 'mia')
+    for (const name of ['mine', 'old']) await addMember(own, name, mia.id)
+    await addMember(own, 'run', mia.id, PROJECT_ADMIN)
+    await own.call('PATCH', '/api/v3/projects/old', { active: false })
+    const found = async (operator: string, ...actions: string[]) => {
+      const query = encodeURIComponent(filters(['user_action', operator, actions]))
+      const answer = await own.call('GET', `/api/v3/projects?filters=${query}`, undefined, { token: mia.token })
+      return answer.statusCode === 200 ? idsOf(answer.json<Json>()) : answer.statusCode
+    }
+    expect(await found('=', 'projects/read')).toEqual([1, 2, 3])
+    expect(await found('=', 'work_packages/create', 'memberships/create')).toEqual([1, 2])
+    expect(await found('=', 'memberships/create')).toEqual([2])
+    expect(await found('!', 'memberships/create')).toEqual([1, 3, 5])
+    expect(await found('=', 'projects/create')).toEqual([])
+    expect([await found('='), await found('=', 'bees/keep')]).toEqual([400, 400])
+    await own.close()
+  })
+
+  it('find projects by when anything last changed in them, for administrators', async () => {
+    const own = await openTestApi()
+    const mia = await createTestUser(own, 'mia')
+    for (const name of ['Still', 'Worked', 'Timed']) await own.create('/api/v3/projects', { name })
+    const { id } = await own.create('/api/v3/projects/timed/work_packages', { subject: 'Work' })
+    own.clock.advance(2 * DAY)
+    await own.create('/api/v3/projects/worked/work_packages', { subject: 'Later' })
+    own.clock.advance(2 * DAY)
+    await own.create('/api/v3/time_entries', {
+      ...{ hours: 'PT1H', spentOn: TODAY },
+      _links: { entity: href(`work_packages/${id}`) },
+    })
+    const found = async (operator: string, ...values: string[]) => {
+      const query = encodeURIComponent(filters(['latest_activity_at', operator, values]))
+      return idsOf((await own.call('GET', `/api/v3/projects?filters=${query}`)).json<Json>())
+    }
+    expect(await found('t')).toEqual([3])
+    expect(await found('t-', '2')).toEqual([2])
+    expect(await found('>t-', '2')).toEqual([2, 3])
+    expect(await found('<t-', '1')).toEqual([1, 2])
+    expect(await found('<>d', TODAY, '2026-03-03')).toEqual([1, 2])
+    const path = `/api/v3/projects?filters=${encodeURIComponent(filters(['latest_activity_at', 't']))}`
+    expect((await own.call('GET', path, undefined, { token: mia.token })).statusCode).toBe(400)
+    await own.close()
   })
 
   it('say no more of what others may see than nothing', async () => {
@@ -319,6 +380,8 @@ describe('the order of work packages', () => {
     ['estimatedTime', 'desc', [1, 2, 3, 4]],
     ['subject', 'asc', [3, 1, 4, 2]],
     ['due_date', 'desc', [3, 2, 1, 4]],
+    ['version', 'desc', [1, 2, 3, 4]],
+    ['category', 'asc', [1, 2, 3, 4]],
   ])('by %s %s', async (by, direction, found) => {
     expect(await ids('work_packages', { filters: '[]', sortBy: JSON.stringify([[by, direction]]) })).toEqual(found)
   })

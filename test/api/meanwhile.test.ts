@@ -69,6 +69,25 @@ describe('a parent that is deleted while a child of it is written', () => {
   })
 })
 
+describe('a work package that is commented on whenever it is about to be deleted', () => {
+  it('is deleted, and the comments come too late', async () => {
+    await open()
+    const comments: Promise<{ statusCode: number }>[] = []
+    const comment = async () => {
+      let answered = false
+      const made = api.call('POST', '/api/v3/work_packages/1/activities', { comment: { raw: 'Wait' } })
+      comments.push(made.finally(() => (answered = true)))
+      // Who has to wait for the deletion is not waited for.
+      for (let turn = 0; turn < 1_000 && !answered; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      step('delete', 'workPackages', comment)
+    }
+    step('delete', 'workPackages', comment)
+    expect((await api.call('DELETE', '/api/v3/work_packages/1')).statusCode).toBe(204)
+    meanwhile = undefined
+    expect((await Promise.all(comments)).map(({ statusCode }) => statusCode)).toEqual([404])
+  })
+})
+
 describe('while a project is being deleted', () => {
   it('a work package that moves out stays, with all that hangs below it', async () => {
     await open()
@@ -88,7 +107,8 @@ describe('while a project is being deleted', () => {
     await open()
     const below = { name: 'Below', _links: { parent: href('projects/demo') } }
     const { id } = await api.create('/api/v3/projects', below)
-    step('delete', 'projects', () =>
+    await addMember(api, 'below', (await createTestUser(api, 'mia')).id)
+    step('delete', 'memberships', () =>
       api.call('PATCH', `/api/v3/projects/${id}`, { _links: { parent: { href: null } } }),
     )
     expect((await api.call('DELETE', '/api/v3/projects/demo')).statusCode).toBe(204)
@@ -153,7 +173,7 @@ describe('while a member deletes what is in projects of its own', () => {
 
   it('time that becomes another’s stays', async () => {
     await openFamily()
-    step('delete', 'timeEntries', change('time_entries/1', { _links: { user: href('users/1') } }))
+    step('find', 'memberships', change('time_entries/1', { _links: { user: href('users/1') } }))
     expect((await call('DELETE', 'time_entries/1')).statusCode).toBe(409)
     expect(await api.store.get('timeEntries', 1)).toMatchObject({ userId: 1 })
   })

@@ -228,3 +228,57 @@ describe('roles', () => {
     for (const id of ['0', '3', 'x', '01']) expect((await api.call('GET', `/api/v3/roles/${id}`)).statusCode).toBe(404)
   })
 })
+
+describe('the form of a membership', () => {
+  type Schema = Json & Record<string, { writable: boolean; _links: { allowedValues: { href: string } } }>
+  const form = async (path: string, body: object) => {
+    const answer = await api.call('POST', `/api/v3/memberships${path}/form`, body)
+    expect(answer.statusCode).toBe(200)
+    const { _embedded, _links } = answer.json<Json>()
+    const { payload, validationErrors, schema } = _embedded as unknown as Record<
+      'payload' | 'validationErrors',
+      Json
+    > & {
+      schema: Schema
+    }
+    return { payload, errors: Object.keys(validationErrors), schema, commit: _links['commit'] }
+  }
+
+  it('says what is missing and where to look for it', async () => {
+    const { payload, errors, schema, commit } = await form('', {})
+    expect(payload).toEqual({ _links: { project: { href: null }, principal: { href: null }, roles: [] } })
+    expect(errors.sort()).toEqual(['principal', 'project', 'roles'])
+    expect(commit).toBeUndefined()
+    const where = ['project', 'principal', 'roles'].map((name) => schema[name]?._links.allowedValues.href)
+    expect(where).toEqual(['/api/v3/memberships/available_projects', '/api/v3/principals', '/api/v3/roles'])
+    const named = await form('', links('two', ann))
+    for (const name of ['project', 'principal'])
+      expect((await api.call('GET', named.schema[name]?._links.allowedValues.href ?? '')).statusCode).toBe(200)
+  })
+
+  it('gives what to commit, which makes the membership', async () => {
+    const { payload, errors, commit } = await form('', links('two', ann, MEMBER))
+    expect([errors, commit]).toEqual([[], { href: '/api/v3/memberships', method: 'post' }])
+    expect(payload._links).toMatchObject({ project: { title: 'Two' }, principal: { title: 'ann Doe' } })
+    const made = await api.create('/api/v3/memberships', payload)
+    expect(made._links['roles']).toEqual([{ href: '/api/v3/roles/1', title: 'Member' }])
+    expect((await form('', links('two', ann, MEMBER))).errors).toEqual(['principal'])
+  })
+
+  it('of a change is about the roles alone', async () => {
+    const { id, _links } = await addMember(api, 'two', bea)
+    expect(_links).toMatchObject({ update: { href: `/api/v3/memberships/${id}/form`, method: 'post' } })
+    const { payload, errors, schema, commit } = await form(`/${id}`, { _links: { roles: [PROJECT_ADMIN] } })
+    expect([payload, errors]).toEqual([
+      { _links: { roles: [{ href: '/api/v3/roles/2', title: 'Project admin' }] } },
+      [],
+    ])
+    expect([schema['project']?.writable, schema['principal']?.writable, schema['roles']?.writable]).toEqual([
+      ...[false, false, true],
+    ])
+    expect(commit).toEqual({ href: `/api/v3/memberships/${id}`, method: 'patch' })
+    const changed = await api.call('PATCH', commit?.href ?? '', payload)
+    expect(changed.json<Json>()._links['roles']).toEqual(payload._links['roles'])
+    expect((await form(`/${id}`, { _links: { roles: [] } })).errors).toEqual(['roles'])
+  })
+})

@@ -118,6 +118,7 @@ function projectRows(base: string): Row[] {
       [201, 201, 201, 403, 404],
     ],
     [`GET /${base}/{id}/available_assignees`, at('/available_assignees'), WORKED],
+    [`GET /${base}/{id}/available_responsibles`, at('/available_responsibles'), WORKED],
   ]
 }
 
@@ -149,6 +150,7 @@ function workRows(): Row[] {
     ['GET /work_packages/{id}/attachments', at('/attachments'), SEEN],
     ['GET /work_packages/{id}/relations', at('/relations'), SEEN],
     ['GET /work_packages/{id}/available_assignees', at('/available_assignees'), WORKED],
+    ['GET /work_packages/{id}/available_responsibles', at('/available_responsibles'), WORKED],
     ['GET /work_packages/{id}/available_projects', at('/available_projects'), WORKED],
     ['GET /work_packages/{id}/available_watchers', at('/available_watchers'), WORKED],
     ['GET /work_packages/{id}/watchers', at('/watchers'), WORKED],
@@ -255,12 +257,32 @@ function peopleRows(): Row[] {
       [200, 200, 403, 404, 404],
     ],
     ['DELETE /memberships/{id}', of, [204, 204, 403, 404, 404]],
+    all('/memberships/schema'),
+    all('/users/schema'),
+    ['GET /memberships/available_projects', () => ['/memberships/available_projects'], [200, 200, 403, 403, 403]],
+    [
+      'POST /memberships/form',
+      async (place) => ['/memberships/form', member(place, await made.user())],
+      [200, 200, 403, 403, 403],
+    ],
+    [
+      'POST /memberships/{id}/form',
+      async (place) => [`${(await of(place))[0]}/form`, { _links: { roles: [PROJECT_ADMIN] } }],
+      [200, 200, 403, 404, 404],
+    ],
   ]
 }
 
 const ROWS: readonly Row[] = [
   all(''),
   all('/projects'),
+  all('/workspaces'),
+  all('/days/week'),
+  all('/days/week/{id}', '/days/week/1'),
+  all('/days/non_working'),
+  ...['versions', 'relations', 'groups', 'placeholder_users', 'queries', 'news', 'documents', 'notifications'].map(
+    (name) => all(`/${name}`),
+  ),
   all('/projects/available_parent_projects'),
   all('/work_packages/available_projects'),
   all('/time_entries/available_projects'),

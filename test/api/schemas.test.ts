@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { href, openTestApi, withoutWatching, type Json, type TestApi } from './support.ts'
+import { addMember, href, openTestApi, withoutWatching, type Json, type TestApi } from './support.ts'
 
 let api: TestApi
 
@@ -10,6 +10,7 @@ beforeAll(async () => {
   await api.create('/api/v3/projects/demo/work_packages', { subject: 'Work', remainingTime: 'PT1H' })
   await api.create('/api/v3/projects/demo/work_packages', { subject: 'Stone', _links: { type: href('types/2') } })
   await api.create('/api/v3/projects/other/work_packages', { subject: 'Elsewhere', remainingTime: 'PT1H' })
+  await addMember(api, 'demo', 1)
   await api.create('/api/v3/time_entries', {
     ...{ hours: 'PT1H', spentOn: '2026-03-01' },
     _links: { entity: href('work_packages/1') },
@@ -25,7 +26,7 @@ const ACTIONS =
   /^(self|schema|update|updateImmediately|delete|createWorkPackage.*|workPackages|categories|versions|memberships|types|ancestors|logTime|addChild|changeParent|timeEntries|activities|addComment|relations|attachments|children|customActions|workPackage)$/
 
 describe('the schema of a representation', () => {
-  it.each(['projects/1', 'work_packages/1', 'work_packages/2', 'time_entries/1'])(
+  it.each(['projects/1', 'work_packages/1', 'work_packages/2', 'time_entries/1', 'memberships/1'])(
     'is linked by %s and describes all of it, and no more',
     async (path) => {
       const shown = withoutWatching(await get(`/api/v3/${path}`))

@@ -22,6 +22,24 @@ it('of one key come one after the other, whatever becomes of each, and of others
   expect(seen.slice(0, 2)).toEqual(['a1 begins', 'b1 begins'])
 })
 
+it('pause while somebody works alone, one after the other', async () => {
+  const turns = createTurns()
+  expect(turns.pause).toBeUndefined()
+  const seen: string[] = []
+  const work = async (name: string) => {
+    seen.push(`${name} begins`)
+    await later()
+    seen.push(`${name} ends`)
+  }
+  const both = [turns.alone(() => work('a')), turns.alone(() => work('b'))]
+  expect(turns.pause).toBeDefined()
+  await turns.pause
+  expect(seen).toEqual(['a begins', 'a ends', 'b begins', 'b ends'])
+  await Promise.all(both)
+  await later()
+  expect(turns.pause).toBeUndefined()
+})
+
 it('come at once when nobody is before', async () => {
   const turns = createTurns()
   await turns.take('a', later)

@@ -141,6 +141,15 @@ describe('changing a user', () => {
     )
   })
 
+  it('may invite somebody of whom only the address is known', async () => {
+    const invited = await api.create('/api/v3/users', { email: 'ida.may@example.net', status: 'invited' })
+    expect(invited).toMatchObject({ login: 'ida.may@example.net', name: 'ida.may @example.net', status: 'invited' })
+    const named = { email: 'x@example.net', login: 'x', firstName: 'X', lastName: 'Y', status: 'invited' }
+    expect(await api.create('/api/v3/users', named)).toMatchObject({ login: 'x', name: 'X Y' })
+    const answers = [{ status: 'invited' }, { email: 'nobody', status: 'invited' }, { email: 'z@example.net' }]
+    for (const body of answers) expect((await api.call('POST', '/api/v3/users', body)).statusCode).toBe(422)
+  })
+
   it('may activate who was invited, and make nobody invited again', async () => {
     const { id } = await api.create('/api/v3/users', { ...person('guest'), status: 'invited' })
     const to = async (status: string) => (await api.call('PATCH', path(id), { status })).statusCode

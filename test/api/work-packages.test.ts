@@ -242,6 +242,37 @@ describe('changing', () => {
     expect(await show(id)).toEqual(changed.json())
   })
 
+  it.each([
+    [{ startDate: null }, null, '2026-03-10', null],
+    [{ duration: null }, '2026-03-06', null, null],
+    [{ dueDate: '2026-03-11', duration: null }, null, '2026-03-11', null],
+    [{ startDate: '2026-03-05', duration: null }, '2026-03-05', null, null],
+    [{ duration: 'P5D' }, '2026-03-06', '2026-03-12', 'P5D'],
+  ])('of dates by %j leaves unset what is unset', async (dates, startDate, dueDate, duration) => {
+    const { id } = await inDemo('Dates', { startDate: '2026-03-06', dueDate: '2026-03-10' })
+    const changed = await patch(id, { lockVersion: 0, ...dates })
+    expect(changed.json()).toMatchObject({ startDate, dueDate, duration })
+  })
+
+  const CONTRADICTED = "date can't be null as"
+  it.each([
+    [{ startDate: null, duration: 'P2D' }, 'duration: Duration needs a start date or a finish date.'],
+    [{ dueDate: null, duration: 'P2D' }, 'duration: Duration needs a start date or a finish date.'],
+    [
+      { startDate: null, dueDate: '2026-03-10', duration: 'P2D' },
+      `startDate: Start ${CONTRADICTED} finish date and duration are known.`,
+    ],
+    [
+      { startDate: '2026-03-06', dueDate: null, duration: 'P2D' },
+      `dueDate: Finish ${CONTRADICTED} start date and duration are known.`,
+    ],
+  ])('of dates by %j contradicts itself', async (dates, problem) => {
+    const { id } = await inDemo('Dates', { startDate: '2026-03-06', dueDate: '2026-03-10' })
+    const refused = await patch(id, { lockVersion: 0, ...dates })
+    expect([refused.statusCode, problems(refused.json())]).toEqual([422, [`PropertyConstraintViolation ${problem}`]])
+    expect(await show(id)).toMatchObject({ startDate: '2026-03-06', dueDate: '2026-03-10' })
+  })
+
   it('that changes nothing writes nothing', async () => {
     const before = await inDemo('Same', { startDate: '2026-03-02' })
     api.clock.advance(1_000)
@@ -325,6 +356,37 @@ describe('deleting', () => {
       expect((await api.call('GET', `/api/v3/${path}`)).statusCode).toBe(404)
     }
     expect((await api.call('DELETE', `/api/v3/work_packages/${top.id}`)).statusCode).toBe(404)
+  })
+
+  it('gets its turn among those who go on changing it, commenting on it and logging time on it', async () => {
+    const { id } = await inDemo('Busy')
+    const path = `/api/v3/work_packages/${id}`
+    const timed = { hours: 'PT1H', spentOn: '2026-03-01', _links: { entity: href(`work_packages/${id}`) } }
+    const requests = [
+      () => api.call('POST', `${path}/activities`, { comment: { raw: 'Busy' } }),
+      () => api.call('POST', '/api/v3/time_entries', timed),
+      async () => {
+        const { lockVersion } = await show(id)
+        return api.call('PATCH', path, { lockVersion, percentageDone: (lockVersion ?? 0) % 100 })
+      },
+    ]
+    let answers = 0
+    let gone = false
+    const busy = [...requests, ...requests, ...requests].map(async (request) => {
+      for (let i = 0; i < 200 && !gone; i += 1) {
+        await request()
+        answers += 1
+      }
+    })
+    while (answers < 20) await new Promise((resolve) => setImmediate(resolve))
+    const deleted = await api.call('DELETE', path)
+    gone = true
+    await Promise.all(busy)
+    expect(deleted.statusCode).toBe(204)
+    for (const table of ['journals', 'timeEntries'] as const) {
+      const where = [{ column: 'workPackageId', comparison: '=', value: id }] as const
+      expect((await api.store.list(table, { where, orderBy: [], limit: 1, offset: 0 })).total).toBe(0)
+    }
   })
 
   it('and logging time on it at the same moment leaves nothing behind', async () => {

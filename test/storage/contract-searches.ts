@@ -120,6 +120,11 @@ const anyOrder = fc.oneof(
     descending: fc.boolean(),
     by: fc.constant({ table: 'statuses', columns: ['position'] }),
   }),
+  fc.record({
+    column: fc.constant('parentId'),
+    descending: fc.boolean(),
+    by: fc.constant({ table: 'workPackages', columns: ['id'], among: { column: 'projectId', values: [1, 3] } }),
+  }),
 )
 const plainQuery = {
   where: fc.oneof(fc.array(counted, { maxLength: 3 }), fc.array(anyTest, { maxLength: 3 })),

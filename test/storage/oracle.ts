@@ -1,4 +1,4 @@
-import type { AnyOf, Condition, Order, SearchQuery } from '../../src/storage/store.ts'
+import type { AnyOf, Condition, Order, OrderBy, SearchQuery } from '../../src/storage/store.ts'
 import type { TableName } from '../../src/storage/tables.ts'
 
 /** What a search must answer, worked out the plain way over rows in memory. */
@@ -89,7 +89,7 @@ function ancestorsOf(rows: readonly Row[], row: Row, column: string): number[] {
 function compareRows<T extends TableName>(tables: Tables, a: Row, b: Row, orderBy: readonly Order<T>[]): number {
   for (const { column, descending, by } of orderBy) {
     for (const name of by?.columns ?? [column]) {
-      const of = (row: Row) => folded((by ? referred(tables, by.table, row[column]) : row)?.[name] ?? null)
+      const of = (row: Row) => folded((by ? referred(tables, by, row[column]) : row)?.[name] ?? null)
       const compared = compareValues(of(a), of(b), descending)
       if (compared !== 0) return compared
     }
@@ -97,8 +97,9 @@ function compareRows<T extends TableName>(tables: Tables, a: Row, b: Row, orderB
   return Number(a['id']) - Number(b['id'])
 }
 
-function referred(tables: Tables, table: TableName, id: unknown): Row | undefined {
-  return tables[table]?.find((row) => row['id'] === id)
+function referred(tables: Tables, { table, among }: OrderBy, id: unknown): Row | undefined {
+  const row = tables[table]?.find((row) => row['id'] === id)
+  return !row || !among || among.values.includes(Number(row[among.column])) ? row : undefined
 }
 
 function folded(value: string | number | boolean | null): string | number | null {

@@ -1,11 +1,11 @@
-import { fail, type Result } from '../../base/result.ts'
-import type { Expectation } from '../../storage/store.ts'
-import type { WorkPackageRecord } from '../../storage/tables.ts'
+import { fail, ok, type Result } from '../../base/result.ts'
+import type { Expectation, RecordReader } from '../../storage/store.ts'
 import type { ApiContext, Viewer } from '../context.ts'
-import { apiError, type ApiError } from '../errors.ts'
+import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
 import { findVisible, findVisibleProject } from '../v3/find.ts'
 import { authorize, authorizeInAll } from './authority.ts'
-import { removeProject, removeTimeEntries, removeWorkPackage, type Chain, type Removed } from './removal.ts'
+import { removeProject, removeTimeEntries, removeWorkPackage } from './removal.ts'
+import type { Chain, Removed } from './removing.ts'
 import { rightOver } from './time-entry-authority.ts'
 
 /**
@@ -24,7 +24,8 @@ export async function deleteTimeEntry(context: ApiContext, viewer: Viewer, segme
   const rests = rowsOf(authorized.value)
   // What moves away meanwhile, or becomes another's, has gone where nobody has asked.
   const chain: Chain = [...rests, { kind: 'row', table: 'timeEntries', id, values: { projectId, userId } }]
-  const removed = stillAllowed(await removeTimeEntries(context, 'id', id, chain), rests)
+  const removing = await context.turns.take(`timeEntries/${id}`, () => removeTimeEntries(context, 'id', id, chain))
+  const removed = stillAllowed(removing, rests)
   if (!removed.ok || removed.value.cut === undefined) return removed
   return (await context.store.get('timeEntries', id)) ? fail(apiError('UpdateConflict')) : removed
 }
@@ -43,7 +44,9 @@ export async function deleteWorkPackage(context: ApiContext, viewer: Viewer, seg
   const found = await findVisible(context.store, viewer, 'workPackages', segment)
   if (!found.ok) return found
   const { id, projectId } = found.value
-  const within = viewer.admin ? undefined : new Set([projectId, ...(await projectsBelow(context, found.value))])
+  const reached = viewer.admin ? undefined : await projectsBelow(context, viewer, id)
+  if (reached && !reached.ok) return reached
+  const within = reached && new Set([projectId, ...reached.value])
   // What lies below in a project that is not the viewer's is refused, not left out; and not told whether it is there.
   const [own, below] = [
     await authorize(context.store, viewer, 'contribute', projectId),
@@ -60,16 +63,37 @@ export async function deleteWorkPackage(context: ApiContext, viewer: Viewer, seg
   return fail(apiError(within?.has(moved.projectId) ? 'UpdateConflict' : 'MissingPermission'))
 }
 
+/** As many rows below a work package are looked at here; more of them elsewhere, and not for long. */
+const NEAR_MAX = 2_000
+
 /** The projects of everything below a work package: children may be in others. */
-async function projectsBelow({ store }: ApiContext, top: WorkPackageRecord): Promise<Set<number>> {
+async function projectsBelow(
+  { store }: ApiContext,
+  viewer: Viewer,
+  id: number,
+): Promise<Result<ReadonlySet<number>, ApiError>> {
+  const near = await projectsNear(store, id)
+  if (near) return ok(near)
+  const where = [{ column: 'parentId', comparison: 'below', value: [id] }] as const
+  const query = { where, orderBy: [], limit: 0, offset: 0, groupBy: 'projectId' } as const
+  const found = await store.search('workPackages', query, String(viewer.id))
+  if (found.ok) return ok(new Set(found.value.groups?.map(({ value }) => Number(value))))
+  if (found.error === 'busy') return fail(tooManyRequests('Too much is being looked for. Try again in a moment.', 2))
+  return fail(apiError('PropertyConstraintViolation', 'Too much is nested below. Delete some of what is below first.'))
+}
+
+/** Level by level; undefined when that comes to too many rows. */
+async function projectsNear(store: RecordReader, top: number): Promise<ReadonlySet<number> | undefined> {
   const projectIds = new Set<number>()
-  const seen = new Set([top.id])
-  for (let level: ReadonlySet<number> = new Set(seen); level.size > 0;) {
-    const where = [{ column: 'parentId', comparison: 'in', value: [...level] }] as const
-    for (const id of await store.values('workPackages', 'projectId', where)) projectIds.add(id)
-    const children = await store.values('workPackages', 'id', where)
-    level = new Set([...children].filter((id) => !seen.has(id)))
+  const seen = new Set([top])
+  for (let level = [top]; level.length > 0;) {
+    const where = [{ column: 'parentId', comparison: 'in', value: level }] as const
+    const query = { where, orderBy: [], limit: NEAR_MAX + 1, offset: 0 }
+    const children = await store.pick('workPackages', ['id', 'projectId'], query)
+    level = children.map((child) => child.id).filter((id) => !seen.has(id))
+    for (const child of children) projectIds.add(child.projectId)
     for (const id of level) seen.add(id)
+    if (seen.size > NEAR_MAX) return undefined
   }
   return projectIds
 }

@@ -1,49 +1,24 @@
-import { fail, ok, type Result } from '../../base/result.ts'
-import type { Expectation, Mutation } from '../../storage/store.ts'
+import { fail } from '../../base/result.ts'
+import type { Mutation } from '../../storage/store.ts'
 import type { JournalRecord, RecordOf, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore } from '../context.ts'
-import { apiError, type ApiError } from '../errors.ts'
+import { apiError } from '../errors.ts'
 import { timeEntryUnchanged, workPackageUnchanged } from './expectations.ts'
+import { absent, commit, DONE, isOver, removeRow, type Chain, type Last, type Link, type Removed } from './removing.ts'
 import { spentChanges } from './spent-time.ts'
-import { unavailableStore } from './write.ts'
 
-/**
- * Deletions take what belongs to the row along: first the dependents, in bounded pieces, then the row itself, on condition
- * that nothing depends on it any more. Whoever adds a dependent meanwhile makes that last step fail, and it starts over; what
- * is cut short by a crash is finished by deleting again. No event happens: the protocol has none for deletions.
- *
- * Others move rows meanwhile. So every step carries the chain by which its row was found, and is made only if the whole chain
- * still holds: whatever goes was, in that very transaction, below what is being deleted. Where the chain is cut, the deletion
- * leaves the row and all below it alone and goes on beside it.
- */
+/** What goes along with what, in which pieces: how it goes is told in removing.ts. */
 
 const PIECE = 500
 /** Journals may be long. */
 const JOURNALS_PIECE = 100
-const TRIES_MAX = 5
-
-type Link = Extract<Expectation, { kind: 'row' }>
-
-/** From the row to be deleted down to the one at hand: each exists, and hangs where it was found. */
-export type Chain = readonly Link[]
-
-/** `cut`: place in the chain of the first row that is not where it was found any more. Absent when all went well. */
-interface Removal {
-  readonly cut?: number
-}
-export type Removed = Result<Removal, ApiError>
-
-const DONE: Removed = ok({})
 
 export async function removeProject(context: ApiContext, id: number, chain: Chain): Promise<Removed> {
   const project = await context.store.get('projects', id)
   if (!project) return DONE
   const removed = await removeRow(context, chain, {
-    below: [
-      () => removeRows(context, chain, id, SUBPROJECTS),
-      () => removeRows(context, chain, id, WORK_OF_PROJECT),
-      () => removePlainRows(context, 'memberships', 'projectId', id, chain),
-    ],
+    rows: [() => removeRows(context, chain, id, SUBPROJECTS), () => removeRows(context, chain, id, WORK_OF_PROJECT)],
+    plain: [() => removePlainRows(context, 'memberships', 'projectId', id, chain)],
     none: [
       absent('projects', 'parentId', id),
       absent('workPackages', 'projectId', id),
@@ -64,8 +39,8 @@ export function removeWorkPackage(
   within?: ReadonlySet<number>,
 ): Promise<Removed> {
   return removeRow(context, chain, {
-    below: [
-      () => removeRows(context, chain, id, childrenWithin(within)),
+    rows: [() => removeRows(context, chain, id, childrenWithin(within))],
+    plain: [
       () => removeTimeEntries(context, 'workPackageId', id, chain),
       () => removePlainRows(context, 'watchers', 'workPackageId', id, chain),
       () => removeOldJournals(context, id, chain),
@@ -96,7 +71,7 @@ async function removeOldJournals(context: ApiContext, workPackageId: number, cha
     const { rows, total } = await journalsOf(context.store, workPackageId)
     if (total <= JOURNALS_PIECE) return DONE
     const committed = await commit(context, chain, [], rows.map(removalOf))
-    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+    if (committed !== 'again' && isOver(committed)) return committed
   }
 }
 
@@ -107,45 +82,6 @@ function journalsOf(store: ApiStore, workPackageId: number) {
 
 function removalOf({ id }: JournalRecord): Mutation {
   return { op: 'delete', table: 'journals', id }
-}
-
-export function absent(
-  ...[table, column, value]:
-    | ['projects', 'parentId', number]
-    | ['workPackages', 'projectId' | 'parentId', number]
-    | ['timeEntries', 'projectId' | 'workPackageId', number]
-    | ['memberships', 'projectId' | 'userId', number]
-    | ['watchers', 'workPackageId' | 'userId', number]
-    | ['tokens', 'userId', number]
-): Expectation {
-  return { kind: 'absent', table, column, value } as Expectation
-}
-
-interface Removing {
-  /** Takes away what hangs below the row. */
-  readonly below: readonly (() => Promise<Removed>)[]
-  /** Nothing hangs below it any more. */
-  readonly none: readonly Expectation[]
-  /** The row itself, and what goes in the same commit; undefined when something below it has appeared. */
-  readonly last: () => Promise<Last | undefined>
-}
-
-interface Last {
-  readonly expect: readonly Expectation[]
-  readonly mutations: readonly Mutation[]
-}
-
-export async function removeRow(context: ApiContext, chain: Chain, { below, none, last }: Removing): Promise<Removed> {
-  for (let attempt = 1; attempt <= TRIES_MAX; attempt += 1) {
-    for (const remove of below) {
-      const removed = await remove()
-      if (!removed.ok || removed.value.cut !== undefined) return removed
-    }
-    const step = await last()
-    const committed = step ? await commit(context, chain, [...none, ...step.expect], step.mutations) : 'again'
-    if (committed !== 'again') return committed
-  }
-  return fail(apiError('UpdateConflict'))
 }
 
 /** Rows with dependents of their own, and how they hang below others. */
@@ -185,6 +121,8 @@ async function removeRows(
       if (!removed.ok) return removed
       if (removed.value.cut !== undefined && removed.value.cut < chain.length) return removed
     }
+    // What has been added since is found by who takes the row above away.
+    if (rows.length < PIECE) return DONE
   }
 }
 
@@ -201,7 +139,8 @@ export async function removeTimeEntries(
     if (rows.length === 0) return DONE
     const mutations = rows.flatMap(removal)
     const committed = await commit(context, chain, rows.map(timeEntryUnchanged), mutations)
-    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+    if (committed === 'again') continue
+    if (isOver(committed) || rows.length < PIECE) return committed
   }
 }
 
@@ -223,24 +162,11 @@ export async function removePlainRows<T extends 'memberships' | 'watchers' | 'to
       [],
       rows.map(({ id }): Mutation => ({ op: 'delete', table, id })),
     )
-    if (committed !== 'again' && (!committed.ok || committed.value.cut !== undefined)) return committed
+    if (committed === 'again') continue
+    if (isOver(committed) || rows.length < PIECE) return committed
   }
 }
 
 function removal(entry: TimeEntryRecord): Mutation[] {
   return [{ op: 'delete', table: 'timeEntries', id: entry.id }, ...spentChanges(undefined, entry)]
-}
-
-/** `again`: the chain holds, something else does not. */
-async function commit(
-  context: ApiContext,
-  chain: Chain,
-  expect: readonly Expectation[],
-  mutations: readonly Mutation[],
-): Promise<Removed | 'again'> {
-  const committed = await context.store.commit({ expect: [...chain, ...expect], mutations, events: [] })
-  if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
-  if (committed.outcome === 'committed') return DONE
-  const cut = chain.findIndex((link) => link === committed.expectation)
-  return cut < 0 ? 'again' : ok({ cut })
 }

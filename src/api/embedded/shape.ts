@@ -23,6 +23,8 @@ interface Described {
   readonly only?: 'milestones' | 'others'
   /** The heading clients show it under. */
   readonly group?: string
+  /** It is set when the resource is created, and never after. */
+  readonly once?: boolean
 }
 
 /** A value at the top of a representation. Without `read` it is read-only. */
@@ -44,6 +46,8 @@ export interface LinkField<R> extends Described {
   readonly target?: Target
   /** The column that takes what `target` finds. */
   readonly column?: keyof R & string
+  /** A list of links, which is not read by this table. */
+  readonly several?: boolean
   readonly missing?: string
   readonly allowed?: Allowed<R>
   /** alias: another name of a link. consequence: follows from the others, so a request may only repeat it. Neither is in payloads. */
@@ -64,8 +68,8 @@ export interface Target {
   link(search: Search, value: number | string): Promise<Link>
 }
 
-/** What a client may choose from: all of it, or where to look. */
-export type Allowed<R> = AnyOf | { readonly href: (record: R) => string }
+/** What a client may choose from: all of it, or where to look, if there is anything to choose. */
+export type Allowed<R> = AnyOf | { readonly href: (record: R) => string | undefined }
 
 export interface AnyOf {
   readonly list: (store: ApiStore) => Promise<readonly Hal[]>

@@ -8,7 +8,8 @@ import { renderUserActions } from '../v3/representers/user.ts'
 import { readOnly, violation } from './body.ts'
 import { allErrors, failed } from './draft.ts'
 import { userUnchanged } from './expectations.ts'
-import { absent, removePlainRows, removeRow, type Chain } from './removal.ts'
+import { removePlainRows } from './removal.ts'
+import { absent, removeRow, type Chain } from './removing.ts'
 import { checkFixed, columnsOf, readInput, type Input } from './shape.ts'
 import { checkUser, USER_SHAPE } from './user-shape.ts'
 import { changedColumns, write, type WritePlan } from './write.ts'
@@ -35,11 +36,20 @@ export async function createUser(context: ApiContext, viewer: Viewer, raw: unkno
   return write(context, viewer, async () => {
     const judged = checkFixed(USER_SHAPE, input.value.body, undefined)
     const record = { ...blank, ...columnsOf<UserRecord>(USER_SHAPE, input.value.fields) }
+    if (record.status === 'invited') nameByAddress(record)
     if (!NEW_STATUSES.includes(record.status)) {
       judged.push(violation('status', 'Status is not set to one of the allowed values.'))
     }
     return planUser(context, record, undefined, { read: input.value.errors, judged })
   })
+}
+
+/** Who is invited may be known by an address only: what else is needed is taken from it, until they say more. */
+function nameByAddress(record: UserRecord): void {
+  const [name = '', domain = ''] = (record.email ?? '').split('@')
+  if (record.login === '') record.login = record.email ?? ''
+  if (record.firstName === '') record.firstName = name
+  if (record.lastName === '' && domain !== '') record.lastName = `@${domain}`
 }
 
 /** Administrators change anybody, users themselves, except who they are to the program. `user` is visible to the viewer. */
@@ -88,7 +98,7 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens, memberships and what it watches go first, on the usual conditions (removal.ts).
+ * Tokens, memberships and what it watches go first, on the usual conditions (removing.ts).
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
@@ -100,7 +110,7 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
   const changes = { ...nobody, admin: false, status: 'deleted', updatedAt: context.clock.now() }
   const chain: Chain = [{ kind: 'row', table: 'users', id, values: {} }]
   const removed = await removeRow(context, chain, {
-    below: [
+    plain: [
       () => removePlainRows(context, 'tokens', 'userId', id, chain),
       () => removePlainRows(context, 'memberships', 'userId', id, chain),
       () => removePlainRows(context, 'watchers', 'userId', id, chain),

@@ -79,6 +79,7 @@ async function writeOnce(
   viewer: Viewer,
   plan: Plan,
 ): Promise<Result<string, ApiError> | Overtaken> {
+  if (context.turns.pause) await context.turns.pause
   const planned = await plan()
   if (!planned.ok) return planned
   const shown = jsonOf(planned.value.render(viewer))

@@ -6,7 +6,8 @@ import { createComment, findJournal, updateComment } from '../embedded/comments.
 import type { ApiError } from '../errors.ts'
 import { findVisible } from './find.ts'
 import { latestJournals, loadJournal, loadJournals } from './journals.ts'
-import { renderWhole } from './representers/collection.ts'
+import type { CollectionJson } from './representers/collection-json.ts'
+import { renderLongWhole } from './representers/collection.ts'
 import { paths, type Hal } from './representers/hal.ts'
 import { renderJournal } from './representers/journal.ts'
 import {
@@ -78,13 +79,17 @@ export function activityRoutes(app: FastifyInstance, context: ApiContext): void 
   )
 }
 
-async function listActivities({ store }: ApiContext, viewer: Viewer, id: string): Promise<Result<Hal, ApiError>> {
+async function listActivities(
+  { store }: ApiContext,
+  viewer: Viewer,
+  id: string,
+): Promise<Result<CollectionJson, ApiError>> {
   const found = await findVisible(store, viewer, 'workPackages', id)
   if (!found.ok) return found
   const { rows, total } = await latestJournals(store, viewer, found.value)
   const views = await loadJournals(store, viewer, found.value, rows)
-  const elements = views.map((view) => renderJournal(view, viewer))
-  return ok(renderWhole(paths.workPackageActivities(found.value.id), elements, total))
+  const elements = views.map((view) => () => JSON.stringify(renderJournal(view, viewer)))
+  return ok(renderLongWhole(paths.workPackageActivities(found.value.id), elements, total))
 }
 
 async function showActivity(context: ApiContext, viewer: Viewer, id: string): Promise<Result<Hal, ApiError>> {

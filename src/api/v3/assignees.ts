@@ -17,24 +17,36 @@ interface ById {
   Params: { id: string }
 }
 
+/** Whoever may be given work may be made accountable for it: the same people under both names. */
+const NAMES = ['available_assignees', 'available_responsibles'] as const
+
 export function assigneeRoutes(app: FastifyInstance, context: ApiContext): void {
-  const doc = { tag: 'Work packages', access: 'user', errors: [404], answers: { 200: wholeSchema } } as const
-  for (const base of ['/projects', '/workspaces']) {
-    const inProject = { ...doc, summary: 'Who may be given work in a project', params: projectParams }
-    app.get<ById>(`${base}/:id/available_assignees`, route(inProject), async (request, reply) => {
-      const viewer = viewerOf(request)
-      const project = await findVisibleProject(context.store, viewer, request.params.id)
-      if (!project.ok) return sendError(reply, project.error)
-      const path = `${paths.root}${base}/${project.value.id}/available_assignees`
-      return sendResult(reply, await assignees(context, viewer, project.value.id, path))
-    })
+  for (const name of NAMES) {
+    for (const base of ['/projects', '/workspaces']) projectRoute(app, context, base, name)
+    workPackageRoute(app, context, name)
   }
+}
+
+const doc = { tag: 'Work packages', access: 'user', errors: [404], answers: { 200: wholeSchema } } as const
+
+function projectRoute(app: FastifyInstance, context: ApiContext, base: string, name: string): void {
+  const inProject = { ...doc, summary: 'Who may be given work in a project', params: projectParams }
+  app.get<ById>(`${base}/:id/${name}`, route(inProject), async (request, reply) => {
+    const viewer = viewerOf(request)
+    const project = await findVisibleProject(context.store, viewer, request.params.id)
+    if (!project.ok) return sendError(reply, project.error)
+    const path = `${paths.root}${base}/${project.value.id}/${name}`
+    return sendResult(reply, await assignees(context, viewer, project.value.id, path))
+  })
+}
+
+function workPackageRoute(app: FastifyInstance, context: ApiContext, name: string): void {
   const ofWork = { ...doc, summary: 'Who may be given a work package', params: idParams }
-  app.get<ById>('/work_packages/:id/available_assignees', route(ofWork), async (request, reply) => {
+  app.get<ById>(`/work_packages/:id/${name}`, route(ofWork), async (request, reply) => {
     const viewer = viewerOf(request)
     const found = await findVisible(context.store, viewer, 'workPackages', request.params.id)
     if (!found.ok) return sendError(reply, found.error)
-    const path = `${paths.workPackage(found.value.id)}/available_assignees`
+    const path = `${paths.workPackage(found.value.id)}/${name}`
     return sendResult(reply, await assignees(context, viewer, found.value.projectId, path))
   })
 }

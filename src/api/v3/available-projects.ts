@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError } from '../errors.ts'
-import { manageable, mayContribute, workable } from '../permissions.ts'
+import { manageable, mayContribute, mayManageSomewhere, workable } from '../permissions.ts'
 import { findVisible, findVisibleProject } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { PROJECTS } from './projects.ts'
@@ -34,6 +34,22 @@ export function availableProjectRoutes(app: FastifyInstance, context: ApiContext
   }
   moveRoute(app, context)
   parentRoute(app, context)
+  peopleRoute(app, context)
+}
+
+/** The projects one may bring people into: for whoever runs any. */
+function peopleRoute(app: FastifyInstance, context: ApiContext): void {
+  const doc = { access: 'user', querystring: pageQuery, answers: { 200: pageSchema }, errors: [400, 429] } as const
+  const path = `${paths.memberships}/available_projects`
+  app.get<Listing>(
+    '/memberships/available_projects',
+    route({ ...doc, summary: 'Projects somebody may be made a member of', tag: 'Memberships' }),
+    async (request, reply) => {
+      const viewer = viewerOf(request)
+      if (!mayManageSomewhere(viewer)) return sendError(reply, apiError('MissingPermission'))
+      return sendResult(reply, await listPage(context, viewer, MANAGEABLE, { path, query: request.query }))
+    },
+  )
 }
 
 /** Whoever may move it, and only they, are told where to: its own project is among the answers. */

@@ -1,9 +1,8 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type, type TSchema } from 'typebox'
-import { ok, type Result } from '../../base/result.ts'
-import type { ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import type { FastifyInstance } from 'fastify'
+import type { MembershipRecord, ProjectRecord, TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore } from '../context.ts'
-import { settled, type Draft } from '../embedded/draft.ts'
+import { MEMBERSHIP_SHAPE } from '../embedded/membership-shape.ts'
+import { draftMembershipUpdate, draftNewMembership } from '../embedded/memberships.ts'
 import { PROJECT_SHAPE } from '../embedded/project-shape.ts'
 import { draftNewProject, draftProjectUpdate } from '../embedded/projects.ts'
 import { NO_ID } from '../embedded/shape.ts'
@@ -11,68 +10,20 @@ import { draftNewTimeEntry, draftTimeEntryUpdate } from '../embedded/time-entrie
 import { TIME_ENTRY_SHAPE } from '../embedded/time-entry-shape.ts'
 import { WORK_PACKAGE_SHAPE } from '../embedded/work-package-shape.ts'
 import { draftNewWorkPackage, draftWorkPackageUpdate } from '../embedded/work-packages.ts'
-import type { ApiError } from '../errors.ts'
+import { rolesOf } from '../roles.ts'
 import { findVisibleProject } from './find.ts'
-import { renderForm, type FormView } from './representers/form.ts'
-import { paths, type Hal } from './representers/hal.ts'
+import { formRoute } from './form-route.ts'
+import type { FormView } from './representers/form.ts'
+import { paths } from './representers/hal.ts'
+import { roleLink } from './representers/membership.ts'
 import { bodySchemaOf } from './representers/schema.ts'
-import { halSchema, idParams, projectParams, route, sendResult, viewerOf } from './route.ts'
-
-/** Forms: what a write of the same body would make, judged by the same code, without writing. */
-
-type Request = FastifyRequest<{ Params: { id: string } }>
-type Drafted<R> = Promise<Result<Draft<R>, ApiError>>
-/** The rest of a form, once it is known what it is about. */
-type Place<R> = (draft: Draft<R>) => Omit<FormView<R>, 'draft'> | Promise<Omit<FormView<R>, 'draft'>>
-
-interface FormRoute<R> {
-  readonly path: string
-  readonly summary: string
-  readonly tag: string
-  readonly body: TSchema
-  readonly params?: TSchema
-  readonly errors?: readonly number[]
-  draft(request: Request): Drafted<R>
-  readonly place: Place<R>
-}
-
-const formSchema = halSchema('Form', {
-  _embedded: Type.Object(
-    {
-      payload: Type.Object({}, { additionalProperties: true }),
-      schema: Type.Object({}, { additionalProperties: true }),
-      validationErrors: Type.Object({}, { additionalProperties: true, description: 'Errors by property.' }),
-    },
-    { description: 'Without errors there is a link `commit` that takes the payload.' },
-  ),
-})
-
-function formRoute<R>(app: FastifyInstance, { store }: ApiContext, form: FormRoute<R>): void {
-  const { path, summary, tag, body, params, errors = [400] } = form
-  const doc = {
-    summary,
-    tag,
-    access: 'user',
-    body,
-    errors,
-    answers: { 200: formSchema },
-    ...(params && { params }),
-  } as const
-  app.post<{ Params: { id: string } }>(path, route(doc), async (request, reply) => {
-    const drafted = await settled(() => form.draft(request))
-    if (!drafted.ok) return sendResult(reply, drafted)
-    const draft = drafted.value
-    return sendResult(
-      reply,
-      ok<Hal>(await renderForm({ store, viewer: viewerOf(request) }, { ...(await form.place(draft)), draft })),
-    )
-  })
-}
+import { idParams, projectParams, viewerOf } from './route.ts'
 
 export function formRoutes(app: FastifyInstance, context: ApiContext): void {
   projectForms(app, context)
   workPackageForms(app, context)
   timeEntryForms(app, context)
+  membershipForms(app, context)
 }
 
 function projectForms(app: FastifyInstance, context: ApiContext): void {
@@ -160,5 +111,29 @@ function timeEntryForms(app: FastifyInstance, context: ApiContext): void {
     ...{ params: idParams, errors: [400, 404] },
     draft: (request) => draftTimeEntryUpdate(context, viewerOf(request), request.params.id, request.body),
     place: ({ record }) => place(paths.timeEntry(record.id), 'patch'),
+  })
+}
+
+function membershipForms(app: FastifyInstance, context: ApiContext): void {
+  const doc = { tag: 'Memberships', body: bodySchemaOf<MembershipRecord>(MEMBERSHIP_SHAPE) }
+  const place = (
+    href: string,
+    method: 'post' | 'patch',
+    record: MembershipRecord,
+  ): Omit<FormView<MembershipRecord>, 'draft'> => ({
+    ...{ shape: MEMBERSHIP_SHAPE, self: `${href}/form`, commit: { href, method }, schema: paths.membershipSchema },
+    listed: { roles: rolesOf(record).map(roleLink) },
+  })
+  formRoute<MembershipRecord>(app, context, {
+    ...{ ...doc, path: '/memberships/form', summary: 'Try to make a user a member of a project' },
+    ...{ errors: [400, 404] },
+    draft: (request) => draftNewMembership(context, viewerOf(request), request.body),
+    place: ({ record }) => place(paths.memberships, 'post', record),
+  })
+  formRoute<MembershipRecord>(app, context, {
+    ...{ ...doc, path: '/memberships/:id/form', summary: 'Try a change of the roles of a membership' },
+    ...{ params: idParams, errors: [400, 404] },
+    draft: (request) => draftMembershipUpdate(context, viewerOf(request), request.params.id, request.body),
+    place: ({ record }) => place(paths.membership(record.id), 'patch', record),
   })
 }

@@ -78,7 +78,10 @@ export async function loadJournal(
   return view
 }
 
-/** What is gone has its number left; what the viewer does not see, nothing. */
+/**
+ * What the viewer does not see has no name and no number; nor has a work package that is gone, for nobody can tell any more who saw
+ * it: only administrators are shown its number.
+ */
 function nameOf(fetched: Fetched, viewer: Viewer, table: NamedTable, id: number): string {
   if (table === 'users') {
     const user = fetched.get('users', id)
@@ -86,7 +89,7 @@ function nameOf(fetched: Fetched, viewer: Viewer, table: NamedTable, id: number)
   }
   if (table === 'workPackages') {
     const work = fetched.get('workPackages', id)
-    if (work && !sees(viewer, work.projectId)) return HIDDEN
+    if (work ? !sees(viewer, work.projectId) : !viewer.admin) return HIDDEN
     return work ? `#${id}: ${work.subject}` : `#${id}`
   }
   if (table === 'projects' && !sees(viewer, id)) return HIDDEN

@@ -1,18 +1,21 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { Condition, Order, SearchRefusal, SearchResult } from '../../storage/store.ts'
 import type { RecordOf, TableName } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, tooManyRequests, type ApiError } from '../errors.ts'
-import { projectsOf, seenOf, usersIn, type VisibleRows } from '../permissions.ts'
+import type { VisibleRows } from '../permissions.ts'
+import { filterLookups } from './filter-lookups.ts'
 import { compileFilters, parseFilters, type Conditions, type FilterInput, type FilterTable } from './query/filters.ts'
+import { expandQuery } from './query/eprops.ts'
 import { parseGrouping, renderGroups, renderSums, type Grouping } from './query/groups.ts'
 import type { GroupTable, SumTable } from './query/groups.ts'
 import { parsePage, type Page } from './query/page.ts'
 import { checkElements, checkSelected, namesOf, parseSelect, type Selection } from './query/select.ts'
 import { byId, parseSort, type SortInput, type SortTable } from './query/sort.ts'
 import { namesOfPage, renderPage, renderSelected, type CollectionPage } from './representers/collection.ts'
+import type { CollectionJson, RenderElement } from './representers/collection-json.ts'
 import type { Hal } from './representers/hal.ts'
-import { knownWatchedBy } from './watching.ts'
 
 /** A paginated collection, told as a table. */
 export interface ListDefinition<T extends TableName> {
@@ -34,8 +37,8 @@ export interface ListDefinition<T extends TableName> {
   readonly validSubset?: boolean
   /** Names that `select` knows although an element need not have them. */
   readonly fields: readonly string[]
-  /** JSON of the elements as the list shows them, without embedded twins. */
-  readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<string[]>
+  /** The elements as the list shows them, without embedded twins: what they show is loaded, and rendered later. */
+  readonly render: (context: ApiContext, viewer: Viewer, rows: readonly RecordOf<T>[]) => Promise<RenderElement[]>
   readonly links?: (viewer: Viewer, rows: readonly RecordOf<T>[]) => Hal
   /** JSON of what is embedded beside the elements, by name. */
   readonly embedded?: (context: ApiContext, rows: readonly RecordOf<T>[]) => Promise<Readonly<Record<string, string>>>
@@ -68,8 +71,10 @@ export async function listPage<T extends TableName>(
   viewer: Viewer,
   definition: ListDefinition<T>,
   request: ListRequest<T>,
-): Promise<Result<string, ApiError>> {
-  const understood = await understand(context, viewer, definition, request)
+): Promise<Result<CollectionJson, ApiError>> {
+  const query = expandQuery(request.query)
+  if (!query.ok) return query
+  const understood = await understand(context, viewer, definition, { ...request, query: query.value })
   if (!understood.ok) return understood
   const listing = understood.value
   const found = await search(context, viewer, definition, listing)
@@ -124,7 +129,7 @@ async function understand<T extends TableName>(
   if (!page.ok) return page
   const selection = parseSelect(query['select'])
   if (!selection.ok) return selection
-  const arranged = arrange(definition, query, validSubset)
+  const arranged = arrange(definition, viewer, query, validSubset)
   if (!arranged.ok) return arranged
   const filters = await conditions(context, viewer, definition, request, validSubset)
   if (!filters.ok) return filters
@@ -148,11 +153,12 @@ type Arrangement<T extends TableName> = Pick<Listing<T>, 'orderBy' | 'grouping' 
 /** The order, and what is added up. */
 function arrange<T extends TableName>(
   definition: ListDefinition<T>,
+  viewer: Viewer,
   query: ListRequest<T>['query'],
   validSubset: boolean,
 ): Result<Arrangement<T>, ApiError> {
   const { sort, sortDefault = [], groups = {}, sums } = definition
-  const sorts = query['sortBy'] === undefined ? ok(undefined) : parseSort(sort, query['sortBy'], validSubset)
+  const sorts = query['sortBy'] === undefined ? ok(undefined) : parseSort(sort, viewer, query['sortBy'], validSubset)
   if (!sorts.ok) return sorts
   const parsed = parseGrouping(groups, query['groupBy'], sorts.value ?? [], validSubset)
   if (!parsed.ok) return parsed
@@ -184,18 +190,7 @@ async function conditions<T extends TableName>(
   const inputs =
     query['filters'] === undefined ? ok([...(definition.filtersDefault ?? [])]) : parseFilters(query['filters'])
   if (!inputs.ok) return inputs
-  const lookups = {
-    viewerId: viewer.id,
-    now: context.clock.now(),
-    closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
-    typeIds: async () => [...(await context.store.values('types', 'id', []))],
-    milestoneTypeIds: () => flaggedIds(context, 'types', 'isMilestone'),
-    viewerIsAdmin: viewer.admin,
-    seen: (table: 'projects' | 'workPackages', ids: readonly number[]) => seenOf(context.store, viewer, table, ids),
-    usersIn: (projectIds: readonly number[]) => usersIn(context.store, viewer, projectIds),
-    projectsOf: (userIds: readonly number[]) => projectsOf(context.store, viewer, userIds),
-    watchedBy: (userId: number) => knownWatchedBy(context.store, viewer, userId),
-  }
+  const lookups = filterLookups(context, viewer)
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled
   const { valid, names } = compiled.value
@@ -203,21 +198,6 @@ async function conditions<T extends TableName>(
   const hide = hidden && !names.has(hidden.unless) ? hidden.where : []
   const visible = await definition.visible(viewer, context.store)
   return ok({ where: [...visible, ...within, ...compiled.value.where, ...hide], valid })
-}
-
-async function flaggedIds<T extends 'statuses' | 'types'>(
-  { store }: ApiContext,
-  table: T,
-  column: T extends 'statuses' ? 'isClosed' : 'isMilestone',
-): Promise<number[]> {
-  const query = {
-    where: [{ column: column as keyof RecordOf<T> & string, comparison: '=', value: true }],
-    orderBy: [],
-    limit: 1000,
-    offset: 0,
-  } as const
-  const { rows } = await store.list(table, query)
-  return rows.map((row) => row.id)
 }
 
 function search<T extends TableName>(
@@ -281,16 +261,27 @@ async function totals<T extends TableName>(
 }
 
 /** Known is what the definition lists, and what the elements at hand have. */
-function selected<T extends TableName>(
+async function selected<T extends TableName>(
   { fields }: ListDefinition<T>,
   collection: CollectionPage,
   selection: Selection,
-): Result<string, ApiError> {
-  const shown = selection.elements ? collection.elements.flatMap((text) => namesOf(JSON.parse(text) as Hal)) : []
+): Promise<Result<CollectionJson, ApiError>> {
+  const listed = new Set(fields)
   const error =
     checkSelected(selection.collection, '', namesOfPage(collection)) ??
-    checkElements(selection, new Set([...fields, ...shown]))
+    (checkElements(selection, listed) &&
+      checkElements(selection, new Set([...listed, ...(await shownNames(collection))])))
   return error ? fail(error) : ok(renderSelected(collection, selection))
+}
+
+/** Elements may be long: others have their turn between them. */
+async function shownNames({ elements }: CollectionPage): Promise<ReadonlySet<string>> {
+  const names = new Set<string>()
+  for (const render of elements) {
+    for (const name of namesOf(JSON.parse(render()) as Hal)) names.add(name)
+    await nextTurn()
+  }
+  return names
 }
 
 function effectiveFilters<T extends TableName>(

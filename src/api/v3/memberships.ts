@@ -2,7 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { fail, ok } from '../../base/result.ts'
 import type { Condition } from '../../storage/store.ts'
+import type { MembershipRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
+import { MEMBERSHIP_SHAPE } from '../embedded/membership-shape.ts'
 import { createMembership, deleteMembership, updateMembership } from '../embedded/memberships.ts'
 import { apiError } from '../errors.ts'
 import { inOwnProjects, mayContribute } from '../permissions.ts'
@@ -10,16 +12,17 @@ import { ROLES } from '../roles.ts'
 import { parseId, readRow } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
-import { idFilter } from './query/filter-kinds.ts'
+import { idFilter, unsetFilter } from './query/filter-kinds.ts'
 import { loadMemberships } from './related.ts'
 import { paths } from './representers/hal.ts'
 import { renderMembership } from './representers/membership.ts'
-import { bodySchema, halSchema, idParams, pageQuery, pageSchema } from './route.ts'
+import { bodySchemaOf } from './representers/schema.ts'
+import { halSchema, idParams, pageQuery, pageSchema } from './route.ts'
 import { route, sendDeleted, sendResult, viewerOf } from './route.ts'
 
 const tag = 'Memberships'
 const schema = halSchema('Membership', { id: Type.Integer() })
-const body = bodySchema({}, ['project', 'principal'], ['roles'])
+const body = bodySchemaOf<MembershipRecord>(MEMBERSHIP_SHAPE)
 
 /** Memberships with any of the roles. */
 function roleConditions(values: readonly string[]): Condition<'memberships'>[] | string {
@@ -38,16 +41,17 @@ const MEMBERSHIPS: ListDefinition<'memberships'> = {
     project: idFilter('projectId'),
     principal: idFilter('userId'),
     role: { '=': roleConditions },
+    group: unsetFilter(),
     createdAt: timeFilter('createdAt'),
     updatedAt: timeFilter('updatedAt'),
   },
   sort: { id: 'id', createdAt: 'createdAt', updatedAt: 'updatedAt' },
   fields: [
-    ...['_type', 'id', 'createdAt', 'updatedAt', 'self', 'updateImmediately', 'delete', 'project', 'principal'],
-    'roles',
+    ...['_type', 'id', 'createdAt', 'updatedAt', 'self', 'schema', 'update', 'updateImmediately', 'delete'],
+    ...['project', 'principal', 'roles'],
   ],
   render: async ({ store }, viewer, rows) =>
-    (await loadMemberships(store, rows)).map((view) => JSON.stringify(renderMembership(view, viewer, false))),
+    (await loadMemberships(store, rows)).map((view) => () => JSON.stringify(renderMembership(view, viewer, false))),
 }
 
 interface ById {

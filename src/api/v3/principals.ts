@@ -3,8 +3,9 @@ import type { Condition } from '../../storage/store.ts'
 import type { ApiContext } from '../context.ts'
 import { visibleUsers } from '../permissions.ts'
 import { listPage, type ListDefinition } from './list.ts'
-import { idFilter, ids, wordFilter } from './query/filter-kinds.ts'
+import { idFilter, ids } from './query/filter-kinds.ts'
 import type { FilterDefinition, FilterLookups } from './query/filters.ts'
+import { userStatusFilter } from './query/user-filters.ts'
 import { paths } from './representers/hal.ts'
 import { renderUser } from './representers/user.ts'
 import { pageQuery, pageSchema, route, sendResult, viewerOf } from './route.ts'
@@ -55,16 +56,6 @@ const kindFilter: FilterDefinition<'users'> = {
   },
 }
 
-/** Who is locked, or was only invited, is shown to administrators only. */
-const STATUS: FilterDefinition<'users'> = wordFilter('status', ['active', 'registered', 'locked', 'invited'])
-const statusFilter: FilterDefinition<'users'> = Object.fromEntries(
-  Object.entries(STATUS).map(([operator, compile]) => [
-    operator,
-    (values: readonly string[], lookups: FilterLookups) =>
-      lookups.viewerIsAdmin ? compile(values, lookups) : 'only administrators may ask for it',
-  ]),
-)
-
 export const PRINCIPALS: ListDefinition<'users'> = {
   table: 'users',
   visible: async (viewer, store) => [
@@ -75,7 +66,7 @@ export const PRINCIPALS: ListDefinition<'users'> = {
     id: idFilter('id'),
     name: namedFilter,
     type: kindFilter,
-    status: statusFilter,
+    status: userStatusFilter(),
     member: memberFilter,
     anyNameAttribute: namedFilter,
     typeahead: namedFilter,
@@ -85,7 +76,7 @@ export const PRINCIPALS: ListDefinition<'users'> = {
     ...['_type', 'id', 'name', 'avatar', 'createdAt', 'updatedAt', 'login', 'admin', 'firstName', 'lastName', 'email'],
     ...['status', 'identityUrl', 'language', 'self', 'memberships'],
   ],
-  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUser(row, viewer))),
+  render: async (_context, viewer, rows) => rows.map((row) => () => JSON.stringify(renderUser(row, viewer))),
 }
 
 export function principalRoutes(app: FastifyInstance, context: ApiContext): void {

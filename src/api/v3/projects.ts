@@ -20,7 +20,14 @@ import {
   searchFilter,
   textFilter,
 } from './query/filter-kinds.ts'
-import { neverFilter, principalFilter, typeOfProjectFilter, visibleFilter } from './query/project-filters.ts'
+import {
+  latestActivityFilter,
+  neverFilter,
+  principalFilter,
+  typeOfProjectFilter,
+  userActionFilter,
+  visibleFilter,
+} from './query/project-filters.ts'
 import { loadProject, loadProjects } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
@@ -43,6 +50,7 @@ export const PROJECTS: ListDefinition<'projects'> = {
     id: idFilter('id'),
     active: booleanFilter('active'),
     public: booleanFilter('public'),
+    name: textFilter('name'),
     nameAndIdentifier: textFilter('name', 'identifier'),
     typeahead: searchFilter('name', 'identifier'),
     parent: parentFilter('projects'),
@@ -51,6 +59,8 @@ export const PROJECTS: ListDefinition<'projects'> = {
     principal: principalFilter(),
     type: typeOfProjectFilter(),
     visible: visibleFilter(),
+    userAction: userActionFilter(),
+    latestActivityAt: latestActivityFilter(),
     favorited: neverFilter(),
     templated: neverFilter(),
     createdAt: timeFilter('createdAt'),
@@ -59,6 +69,7 @@ export const PROJECTS: ListDefinition<'projects'> = {
   sort: {
     id: 'id',
     name: 'name',
+    identifier: 'identifier',
     typeahead: 'name',
     createdAt: 'createdAt',
     updatedAt: 'updatedAt',
@@ -71,7 +82,7 @@ export const PROJECTS: ListDefinition<'projects'> = {
     ...['update', 'updateImmediately', 'delete'],
   ],
   render: async ({ store, memo }, viewer, rows) =>
-    (await loadProjects(store, rows)).map((view) => projectJson(memo, view, viewer, false)),
+    (await loadProjects(store, rows)).map((view) => () => projectJson(memo, view, viewer, false)),
 }
 
 interface ById {
@@ -81,12 +92,14 @@ interface ById {
 export function projectRoutes(app: FastifyInstance, context: ApiContext): void {
   const doc = { tag, access: 'user', errors: [400, 429] } as const
   const list = { ...doc, summary: 'List projects', querystring: pageQuery, answers: { 200: pageSchema } }
-  app.get<{ Querystring: Record<string, unknown> }>('/projects', route(list), async (request, reply) =>
-    sendResult(
-      reply,
-      await listPage(context, viewerOf(request), PROJECTS, { path: paths.projects, query: request.query }),
-    ),
-  )
+  for (const path of [paths.projects, paths.workspaces]) {
+    app.get<{ Querystring: Record<string, unknown> }>(
+      path.slice(paths.root.length),
+      route(list),
+      async (request, reply) =>
+        sendResult(reply, await listPage(context, viewerOf(request), PROJECTS, { path, query: request.query })),
+    )
+  }
   const create = { summary: 'Create a project', tag, errors: [400, 422, 503], body, answers: { 201: schema } }
   app.post('/projects', route(create), async (request, reply) =>
     sendResult(reply, await createProject(context, viewerOf(request), request.body), 201),

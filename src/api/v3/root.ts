@@ -22,6 +22,7 @@ function renderRoot(context: ApiContext, viewer: Viewer): Hal {
       configuration: { href: paths.configuration },
       memberships: { href: paths.memberships },
       priorities: { href: paths.priorities },
+      relations: { href: paths.relations },
       statuses: { href: paths.statuses },
       time_entries: { href: paths.timeEntries },
       types: { href: paths.types },

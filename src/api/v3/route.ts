@@ -1,9 +1,11 @@
+import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type TSchema } from 'typebox'
 import { assert } from '../../base/assert.ts'
 import type { Result } from '../../base/result.ts'
 import type { Viewer } from '../context.ts'
 import { HAL, sendError, type ApiError } from '../errors.ts'
+import { CollectionJson } from './representers/collection-json.ts'
 
 /**
  * Who may call a route: `public` anyone, `user` whoever is authenticated (what they then see and may do is the route's own
@@ -32,10 +34,12 @@ export function viewerOf(request: FastifyRequest): Viewer {
  * `JSON.stringify` of a finished object it is, and the response schemas only document.
  */
 export function sendHal(reply: FastifyReply, status: number, body: object | string): FastifyReply {
-  return reply
-    .code(status)
-    .header('content-type', HAL)
-    .send(typeof body === 'string' ? body : JSON.stringify(body))
+  return reply.code(status).header('content-type', HAL).send(jsonOf(body))
+}
+
+function jsonOf(body: object | string): string | Readable {
+  if (body instanceof CollectionJson) return body.open()
+  return typeof body === 'string' ? body : JSON.stringify(body)
 }
 
 /** Answers with the value or the error. */

@@ -10,6 +10,8 @@ import { assigneeRoutes } from './assignees.ts'
 import { availableProjectRoutes } from './available-projects.ts'
 import { availableWorkPackageRoutes } from './available-work-packages.ts'
 import { ACTIVITIES, catalogueRoutes, PRIORITIES, STATUSES, TYPES } from './catalogue.ts'
+import { dayRoutes } from './days.ts'
+import { emptyListRoutes } from './empty-lists.ts'
 import { documentInherentAnswers } from './inherent-answers.ts'
 import { configurationRoutes } from './configuration.ts'
 import { formRoutes } from './forms.ts'
@@ -68,6 +70,8 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   availableProjectRoutes(app, context)
   availableWorkPackageRoutes(app, context)
   watcherRoutes(app, context)
+  dayRoutes(app)
+  emptyListRoutes(app, context)
   catalogueRoutes(app, context, TYPES)
   catalogueRoutes(app, context, STATUSES)
   catalogueRoutes(app, context, PRIORITIES)

@@ -3,8 +3,10 @@ import { Type } from 'typebox'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, ApiStore, Viewer } from '../context.ts'
+import { MEMBERSHIP_SHAPE } from '../embedded/membership-shape.ts'
 import { PROJECT_SHAPE } from '../embedded/project-shape.ts'
 import { TIME_ENTRY_SHAPE } from '../embedded/time-entry-shape.ts'
+import { USER_SHAPE } from '../embedded/user-shape.ts'
 import { apiError, sendError, type ApiError } from '../errors.ts'
 import { sees } from '../permissions.ts'
 import { sendTagged } from './etag.ts'
@@ -30,6 +32,8 @@ export function schemaRoutes(app: FastifyInstance, context: ApiContext): void {
     ['/projects/schema', PROJECT_SHAPE, 'What projects consist of'],
     ['/workspaces/schema', PROJECT_SHAPE, 'What projects consist of'],
     ['/time_entries/schema', TIME_ENTRY_SHAPE, 'What time entries consist of'],
+    ['/users/schema', USER_SHAPE, 'What users consist of'],
+    ['/memberships/schema', MEMBERSHIP_SHAPE, 'What memberships consist of'],
   ] as const
   for (const [path, shape, summary] of shapes) {
     const text = JSON.stringify(renderSchema<never>(shape, paths.root + path))

@@ -47,7 +47,7 @@ const TIME_ENTRIES: ListDefinition<'timeEntries'> = {
   ],
   hidden: { unless: 'ongoing', where: [{ column: 'ongoing', comparison: '=', value: false }] },
   render: async ({ store, memo }, viewer, rows) =>
-    (await loadTimeEntries(store, rows)).map((view) => timeEntryJson(memo, view, viewer, false)),
+    (await loadTimeEntries(store, rows)).map((view) => () => timeEntryJson(memo, view, viewer, false)),
   links: (viewer) =>
     mayContributeSomewhere(viewer)
       ? {

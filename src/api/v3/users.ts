@@ -9,7 +9,8 @@ import { seesUser } from '../permissions.ts'
 import { parseId } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
-import { idFilter, searchFilter, textFilter, unsetFilter, wordFilter } from './query/filter-kinds.ts'
+import { idFilter, searchFilter, textFilter, unsetFilter } from './query/filter-kinds.ts'
+import { userStatusFilter } from './query/user-filters.ts'
 import { paths } from './representers/hal.ts'
 import { bodySchemaOf } from './representers/schema.ts'
 import { renderPreferences, renderUserActions } from './representers/user.ts'
@@ -28,7 +29,7 @@ const USERS: ListDefinition<'users'> = {
   visible: () => [{ column: 'status', comparison: '!=', value: 'deleted' }],
   filters: {
     id: idFilter('id'),
-    status: wordFilter('status', ['active', 'registered', 'locked', 'invited']),
+    status: userStatusFilter(),
     name: textFilter('firstName', 'lastName', 'login'),
     login: textFilter('login'),
     group: unsetFilter(),
@@ -46,7 +47,7 @@ const USERS: ListDefinition<'users'> = {
     ...['avatar', 'status', 'identityUrl', 'language', 'self', 'memberships'],
     ...['updateImmediately', 'lock', 'unlock', 'delete'],
   ],
-  render: async (_context, viewer, rows) => rows.map((row) => JSON.stringify(renderUserActions(row, viewer))),
+  render: async (_context, viewer, rows) => rows.map((row) => () => JSON.stringify(renderUserActions(row, viewer))),
 }
 
 interface ById {

@@ -1,4 +1,5 @@
-import { inVisibleProjects, mayContribute, mayContributeSomewhere } from '../permissions.ts'
+import type { Viewer } from '../context.ts'
+import { inVisibleProjects, mayContribute, mayContributeSomewhere, visibleProjects } from '../permissions.ts'
 import type { ListDefinition } from './list.ts'
 import { datesIntervalFilter, optionalDateFilter, timeFilter } from './query/date-filters.ts'
 import {
@@ -38,6 +39,14 @@ const GROUPS = {
   project: groupBy('projectId', 'projects', ['name'], projectLink),
 } as const satisfies GroupTable<'workPackages'>
 
+/** By the parent's id. Places of parents out of sight would tell which have the same, and since when. */
+function byVisibleParent(viewer: Viewer) {
+  const values = visibleProjects(viewer)
+  if (!values) return 'parentId' as const
+  const by = { table: 'workPackages', columns: ['id'], among: { column: 'projectId', values } } as const
+  return { column: 'parentId', by } as const
+}
+
 export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   table: 'workPackages',
   type: 'WorkPackageCollection',
@@ -49,6 +58,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     priority: idFilter('priorityId'),
     author: idFilter('authorId'),
     assignee: optionalIdFilter('assigneeId'),
+    assigneeOrGroup: optionalIdFilter('assigneeId'),
     responsible: optionalIdFilter('responsibleId'),
     project: idFilter('projectId'),
     parent: parentFilter('workPackages'),
@@ -75,7 +85,9 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     id: 'id',
     subject: 'subject',
     ...GROUPS,
-    parent: 'parentId',
+    parent: byVisibleParent,
+    version: null,
+    category: null,
     createdAt: 'createdAt',
     updatedAt: 'updatedAt',
     startDate: 'startDate',
@@ -113,7 +125,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   render: async ({ store, memo }, viewer, rows) => {
     const ids = rows.map((row) => row.id)
     const [views, watched] = await Promise.all([loadWorkPackages(store, rows), watchedOf(store, viewer.id, ids)])
-    return views.map((view) => {
+    return views.map((view) => () => {
       const { id, projectId } = view.record
       const works = mayContribute(viewer, projectId)
       return withWatchLinks(workPackageJson(memo, view, viewer, false), id, { viewer, watched: watched.has(id), works })

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { WorkPackageRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
@@ -24,6 +25,9 @@ const tag = 'Work packages'
 const schema = workPackageSchema
 const pageSchema = pageOf(schema)
 const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE)
+
+const includeSubprojects = Type.Optional(Type.String({ description: '`true`: also of the projects below it.' }))
+const subprojectsQuery = Type.Object({ ...totalsQuery.properties, includeSubprojects })
 
 interface ById {
   Params: { id: string }
@@ -57,13 +61,17 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
       ...list,
       summary: 'List the work packages of a project',
       params: projectParams,
+      querystring: subprojectsQuery,
       errors: [400, 404, 429],
     }
     app.get<ById & Listing>(path, route(doc), async (request, reply) => {
       const project = await findVisibleProject(context.store, viewerOf(request), request.params.id)
       if (!project.ok) return sendResult(reply, project)
-      const within = [{ column: 'projectId', comparison: '=', value: project.value.id }] as const
-      const where = { path: `${paths.root}${base}/${project.value.id}/work_packages`, query: request.query, within }
+      const where = {
+        path: `${paths.root}${base}/${project.value.id}/work_packages`,
+        query: request.query,
+        ...(await workOf(context, project.value.id, request.query)),
+      }
       return sendResult(reply, await listPage(context, viewerOf(request), WORK_PACKAGES, where))
     })
     const createIn = { ...create, summary: 'Create a work package in a project', params: projectParams }
@@ -74,6 +82,18 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
     })
   }
   oneWorkPackageRoutes(app, context)
+}
+
+/** What is in the project; with `includeSubprojects=true` also what is in those below it. */
+async function workOf({ store }: ApiContext, id: number, { includeSubprojects }: Record<string, unknown>) {
+  if (includeSubprojects !== 'true') {
+    return { within: [{ column: 'projectId', comparison: '=', value: id } as const] }
+  }
+  const below = await store.values('projects', 'id', [{ column: 'parentId', comparison: 'below', value: [id] }])
+  return {
+    within: [{ column: 'projectId', comparison: 'in', value: [id, ...below] } as const],
+    fixed: { includeSubprojects },
+  }
 }
 
 function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -103,7 +123,7 @@ function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
     route({
       ...doc,
       summary: 'Delete a work package, its children and their time',
-      errors: [404, 409, 503],
+      errors: [404, 409, 422, 429, 503],
       answers: { 204: null },
     }),
     async (request, reply) =>

@@ -137,19 +137,24 @@ function boundValues(value: AnyCondition['value']): Cell[] {
 }
 
 /** Text is ordered without case, nulls come last either way, and the id settles ties so that pages never overlap. */
-export function orderSql(table: TableName, orderBy: readonly AnyOrder[]): string {
+export function orderSql(table: TableName, orderBy: readonly AnyOrder[]): Fragment {
   const terms = orderBy.flatMap((order) => orderTerms(table, order))
   const settled = orderBy.some(({ column, by }) => column === 'id' && !by)
-  return ` ORDER BY ${[...terms, ...(settled ? [] : ['"id"'])].join(', ')}`
+  const sql = [...terms.map((term) => term.sql), ...(settled ? [] : ['"id"'])].join(', ')
+  return { sql: ` ORDER BY ${sql}`, values: terms.flatMap(({ values }) => values) }
 }
 
-function orderTerms(table: TableName, { column, descending, by }: AnyOrder): string[] {
+function orderTerms(table: TableName, { column, descending, by }: AnyOrder): Fragment[] {
   const { sql, type, nullable } = columnOf(table, column)
-  if (!by) return [termSql(sql, type, descending, nullable)]
+  if (!by) return [{ sql: termSql(sql, type, descending, nullable), values: [] }]
+  const among = by.among
+    ? ` AND "referred".${columnOf(by.table, by.among.column).sql} IN (SELECT value FROM json_each(?))`
+    : ''
+  const values = by.among ? [listOf(by.among.values)] : []
   return by.columns.map((name) => {
     const referred = columnOf(by.table, name)
-    const value = `(SELECT "referred".${referred.sql} FROM "${by.table}" AS "referred" WHERE "referred"."id" = "${table}".${sql})`
-    return termSql(value, referred.type, descending, true)
+    const value = `(SELECT "referred".${referred.sql} FROM "${by.table}" AS "referred" WHERE "referred"."id" = "${table}".${sql}${among})`
+    return { sql: termSql(value, referred.type, descending, true), values }
   })
 }
 

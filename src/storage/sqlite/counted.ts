@@ -75,8 +75,9 @@ export function countedPage(
 /** Along the ids, whatever indexes there are: the sign keeps SQLite from using one. */
 function scannedIds(rows: RowReader, table: TableName, { where, orderBy, limit, offset }: Page): number[] {
   const { sql, values } = whereSql(table, where, { timed: true, follows: () => false })
-  const text = `SELECT "id" FROM "${table}"${sql}${orderSql(table, orderBy)} LIMIT ? OFFSET ?`
-  return rows.all(text, [...values, limit, offset]).map(([id]) => Number(id))
+  const order = orderSql(table, orderBy)
+  const text = `SELECT "id" FROM "${table}"${sql}${order.sql} LIMIT ? OFFSET ?`
+  return rows.all(text, [...values, ...order.values, limit, offset]).map(([id]) => Number(id))
 }
 
 /** The ranges with rows that match; undefined when there are too many, or conditions ask for more than the counters know. */

@@ -52,7 +52,7 @@ export function createRecordReader(
     },
     async list(table, query) {
       const where = whereSql(table, query.where)
-      const sql = `${selectFrom(table)}${where.sql}${orderSql(table, query.orderBy)} LIMIT ? OFFSET ?`
+      const sql = `${selectFrom(table)}${where.sql}${orderSql(table, query.orderBy).sql} LIMIT ? OFFSET ?`
       const found = rows.all(sql, [...where.values, query.limit, query.offset])
       const counted = { sql: `SELECT count(*) FROM "${table}"${where.sql}`, values: where.values }
       const total = countedTotal(rows, table, query.where) ?? number(counted)
@@ -65,7 +65,7 @@ export function createRecordReader(
     ) {
       const columns = names.map((name) => columnOf(table, name))
       const where = whereSql(table, query.where)
-      const order = orderSql(table, query.orderBy)
+      const order = orderSql(table, query.orderBy).sql
       const sql = `SELECT ${columns.map((column) => column.sql).join(', ')} FROM "${table}"${where.sql}${order} LIMIT ? OFFSET ?`
       const found = rows.all(sql, [...where.values, query.limit, query.offset])
       return found.map((row) => fromCells(columns, row) as Pick<RecordOf<T>, C>)

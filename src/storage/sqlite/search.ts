@@ -114,8 +114,10 @@ function searchIds(
   { where, ...totals }: Totals & { readonly where: Fragment },
 ): FoundIds {
   const nothing = limit === 0 || offset >= (totals.total ?? Infinity)
-  const sql = `SELECT "id" FROM "${table}"${where.sql}${orderSql(table, orderBy)} LIMIT ? OFFSET ?`
-  const ids = nothing ? [] : rows.all(sql, [...where.values, limit, offset]).map(([id]) => Number(id))
+  const order = orderSql(table, orderBy)
+  const sql = `SELECT "id" FROM "${table}"${where.sql}${order.sql} LIMIT ? OFFSET ?`
+  const values = [...where.values, ...order.values, limit, offset]
+  const ids = nothing ? [] : rows.all(sql, values).map(([id]) => Number(id))
   const isLastPage = ids.length < limit && (ids.length > 0 || offset === 0)
   const counted = () => Number(rows.get(`SELECT count(*) FROM "${table}"${where.sql}`, where.values)?.[0])
   const total = totals.total ?? (isLastPage && !nothing ? offset + ids.length : counted())

@@ -14,7 +14,7 @@ const DEAR: readonly { readonly comparisons: readonly Comparison[]; readonly mos
   ]
 
 /** Of these filters each looks up beforehand what it stands for. */
-const LOOKED_UP: readonly string[] = ['watcher', 'member', 'principal']
+const LOOKED_UP: readonly string[] = ['watcher', 'member', 'principal', 'latestActivityAt']
 const LOOKED_UP_MAX = 2
 /** Every row is held against every condition, and SQLite takes no more than a thousand. */
 const CONDITIONS_MAX = 300
@@ -22,7 +22,7 @@ const CONDITIONS_MAX = 300
 /** Refuses a query that asks for too much to be looked up; `names` of its filters, undefined for unknown ones. */
 export function checkAsked(names: readonly (string | undefined)[]): ApiError | undefined {
   const asking = names.filter((name) => name !== undefined && LOOKED_UP.includes(name))
-  const words = `At most ${LOOKED_UP_MAX} filters of a query may ask who watches or is a member.`
+  const words = `At most ${LOOKED_UP_MAX} filters of a query may ask who watches or is a member, or for the latest activity.`
   return asking.length > LOOKED_UP_MAX ? apiError('InvalidQuery', words) : undefined
 }
 

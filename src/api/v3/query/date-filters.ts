@@ -2,7 +2,7 @@ import type { AnyOf, Condition } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { isDate } from '../representers/formats.ts'
 import type { Column } from './filter-kinds.ts'
-import type { FilterDefinition } from './filters.ts'
+import type { FilterDefinition, FilterLookups } from './filters.ts'
 
 /**
  * Filters of dates and of points in time (reference §8). A day is a day of UTC, counted from 1970-01-01; weeks start on Monday. All
@@ -36,15 +36,18 @@ const LOOKING_AHEAD: typeof LOOKING_BACK = {
   't+': (today, days) => [today + days, today + days],
 }
 
+/** What a range of days, or of times, becomes. */
+type Within<T extends TableName, R> = (range: R, lookups: FilterLookups) => ReturnType<FilterDefinition<T>[string]>
+
 function relativeOperators<T extends TableName>(
   ranges: typeof LOOKING_BACK,
-  within: (range: Range) => Condition<T>[],
+  within: Within<T, Range>,
 ): FilterDefinition<T> {
   const entries = Object.entries(ranges).map(([operator, range]) => {
     const needsDays = operator !== 't' && operator !== 'w'
-    const compile: FilterDefinition<T>[string] = (values, { now }) => {
+    const compile: FilterDefinition<T>[string] = (values, lookups) => {
       const days = needsDays ? parseDays(values) : 0
-      return days === undefined ? WRONG_DAYS : within(range(Math.floor(now / DAY_MS), days))
+      return days === undefined ? WRONG_DAYS : within(range(Math.floor(lookups.now / DAY_MS), days), lookups)
     }
     return [operator, compile] as const
   })
@@ -88,25 +91,38 @@ function dateEnds(values: readonly string[]): [from: string | undefined, to: str
   return right ? [from || undefined, to || undefined] : undefined
 }
 
+/** Milliseconds since the epoch, `before` excluded; open where undefined. */
+export interface TimeRange {
+  readonly from: number | undefined
+  readonly before: number | undefined
+}
+
 /**
  * A point in time in the past: `=d` on the day that begins then (a date, or the moment at which a day begins for the client), `<>d`
  * between two times, either end open when empty, and relative to today.
  */
 export function timeFilter<T extends TableName>(column: Column<T>): FilterDefinition<T> {
-  const within = ([from, to]: Range) => between<T>(column, startOf(from), startOf(to === undefined ? to : to + 1))
+  return timeRangeFilter<T>((range) => between<T>(column, range))
+}
+
+/** The same of anything that has happened at some time. */
+export function timeRangeFilter<T extends TableName>(within: Within<T, TimeRange>): FilterDefinition<T> {
+  const withinDays: Within<T, Range> = ([from, to], lookups) =>
+    within({ from: startOf(from), before: startOf(to === undefined ? to : to + 1) }, lookups)
   return {
-    ...relativeOperators(LOOKING_BACK, within),
-    '=d': (values) => {
+    ...relativeOperators<T>(LOOKING_BACK, withinDays),
+    '=d': (values, lookups) => {
       const start = values.length === 1 ? parseTime(values[0] ?? '') : undefined
-      return start === undefined ? WRONG_TIME : between<T>(column, start, start + DAY_MS)
+      return start === undefined ? WRONG_TIME : within({ from: start, before: start + DAY_MS }, lookups)
     },
-    '<>d': (values) => {
+    '<>d': (values, lookups) => {
       const [from = '', to = ''] = values
       const [low, high] = [parseTime(from), parseTime(to)]
       if (values.length > 2 || from + to === '') return WRONG_TIME
       if ((from !== '' && low === undefined) || (to !== '' && high === undefined)) return WRONG_TIME
       // A plain date as the end is that whole day; the time itself counts in, so that a client finds what it was shown.
-      return between<T>(column, low, high === undefined ? high : high + (isDate(to) ? DAY_MS : 1))
+      const before = high === undefined ? high : high + (isDate(to) ? DAY_MS : 1)
+      return within({ from: low, before }, lookups)
     },
   }
 }
@@ -134,11 +150,7 @@ function bounds<T extends TableName>(
   ]
 }
 
-function between<T extends TableName>(
-  column: Column<T>,
-  from: number | undefined,
-  before: number | undefined,
-): Condition<T>[] {
+function between<T extends TableName>(column: Column<T>, { from, before }: TimeRange): Condition<T>[] {
   return [
     ...(from === undefined ? [] : [{ column, comparison: '>=', value: from } as const]),
     ...(before === undefined ? [] : [{ column, comparison: '<', value: before } as const]),

@@ -1,7 +1,8 @@
 import { fail, ok, type Result } from '../../../base/result.ts'
-import type { AnyOf, Condition } from '../../../storage/store.ts'
+import type { AnyOf, Condition, SearchRefusal } from '../../../storage/store.ts'
 import type { TableName } from '../../../storage/tables.ts'
 import { apiError, combineErrors, type ApiError } from '../../errors.ts'
+import type { ProjectRight } from '../../permissions.ts'
 import { checkAsked, checkCost } from './cost.ts'
 
 /** One filter of a request, as written. */
@@ -24,6 +25,10 @@ export interface FilterLookups {
   usersIn(projectIds: readonly number[]): Promise<ReadonlySet<number>>
   /** Projects of which any of the users is a member, as far as the asking user may know. */
   projectsOf(userIds: readonly number[]): Promise<ReadonlySet<number>>
+  /** Projects in which the asking user may do so much; undefined: all. */
+  projectsWith(right: ProjectRight): readonly number[] | undefined
+  /** Projects in which anything has changed since then, whoever may see it. */
+  projectsChangedSince(time: number): Promise<Result<readonly number[], SearchRefusal>>
   typeIds(): Promise<readonly number[]>
   milestoneTypeIds(): Promise<readonly number[]>
   /** Work packages the user watches, as far as the asking user may know; undefined when they are too many to tell. */

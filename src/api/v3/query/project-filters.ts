@@ -1,7 +1,9 @@
 import type { TableName } from '../../../storage/tables.ts'
+import type { ProjectRight } from '../../permissions.ts'
 import { parseId } from '../find.ts'
+import { timeRangeFilter } from './date-filters.ts'
 import { ids, nothing, truthFilter } from './filter-kinds.ts'
-import type { FilterDefinition, FilterLookups } from './filters.ts'
+import type { Conditions, FilterDefinition, FilterLookups } from './filters.ts'
 
 /** The kinds of filter that only projects have. */
 
@@ -39,4 +41,76 @@ export function visibleFilter<T extends TableName>(): FilterDefinition<T> {
 /** A flag that is never set. */
 export function neverFilter<T extends TableName>(): FilterDefinition<T> {
   return truthFilter((truth) => (truth ? nothing() : []))
+}
+
+/** What clients ask whether they may do it, in the words of the protocol's capabilities, and what it takes. */
+const ACTIONS: Readonly<Record<string, ProjectRight>> = {
+  'projects/read': 'see',
+  'work_packages/read': 'see',
+  'memberships/read': 'contribute',
+  'work_packages/create': 'contribute',
+  'work_packages/update': 'contribute',
+  'work_packages/move': 'contribute',
+  'projects/update': 'manage',
+  'memberships/create': 'manage',
+  'memberships/update': 'manage',
+  'memberships/destroy': 'manage',
+  'projects/create': 'administer',
+}
+const WIDEST_FIRST: readonly ProjectRight[] = ['see', 'contribute', 'manage', 'administer']
+
+/** Active projects in which the asking user may do any of the actions, or none. */
+export function userActionFilter(): FilterDefinition<'projects'> {
+  const compile = (truth: boolean) => (values: readonly string[], lookups: FilterLookups) => {
+    const rights = values.map((value) => (Object.hasOwn(ACTIONS, value) ? ACTIONS[value] : undefined))
+    const widest = WIDEST_FIRST.find((right) => rights.includes(right))
+    if (!widest || rights.includes(undefined)) return `some of ${Object.keys(ACTIONS).join(', ')}`
+    return mayAct(lookups.projectsWith(widest), truth)
+  }
+  return { '=': compile(true), '!': compile(false) }
+}
+
+function mayAct(ids: readonly number[] | undefined, truth: boolean): Conditions<'projects'> {
+  const active = { column: 'active', comparison: '=', value: truth } as const
+  if (!ids) return [active]
+  return truth
+    ? [{ column: 'id', comparison: 'in', value: ids }, active]
+    : [{ anyOf: [{ column: 'id', comparison: 'not in', value: ids }, active] }]
+}
+
+/**
+ * When anything last changed: the project itself, its work packages, or the time logged on them. There is no column that says so: the
+ * rows that have changed since either end of the range are looked for.
+ */
+export function latestActivityFilter(): FilterDefinition<'projects'> {
+  return timeRangeFilter<'projects'>(async ({ from, before }, lookups) => {
+    if (!lookups.viewerIsAdmin) return 'only administrators may ask for it'
+    const [since, later] = [await changedSince(from, lookups), await changedSince(before, lookups)]
+    if (typeof since === 'string') return since
+    if (typeof later === 'string') return later
+    return [
+      ...(from === undefined
+        ? []
+        : [{ anyOf: [inIds(since), { column: 'updatedAt', comparison: '>=', value: from }] } as const]),
+      ...(before === undefined
+        ? []
+        : ([
+            { column: 'id', comparison: 'not in', value: later },
+            { column: 'updatedAt', comparison: '<', value: before },
+          ] as const)),
+    ]
+  })
+}
+
+function inIds(value: readonly number[]) {
+  return { column: 'id', comparison: 'in', value } as const
+}
+
+async function changedSince(time: number | undefined, lookups: FilterLookups): Promise<readonly number[] | string> {
+  if (time === undefined) return []
+  const found = await lookups.projectsChangedSince(time)
+  if (found.ok) return found.value
+  return found.error === 'busy'
+    ? 'too much is being looked for, try again in a moment'
+    : 'too much has changed since then'
 }

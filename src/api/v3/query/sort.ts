@@ -1,13 +1,15 @@
 import { fail, ok, type Result } from '../../../base/result.ts'
 import type { Order } from '../../../storage/store.ts'
 import type { RecordOf, TableName } from '../../../storage/tables.ts'
+import type { Viewer } from '../../context.ts'
 import { apiError, type ApiError } from '../../errors.ts'
 
-/** What an attribute is sorted by: a column, or columns of the row it refers to. */
-export type SortKey<T extends TableName> = (keyof RecordOf<T> & string) | Omit<Order<T>, 'descending'>
+/** What an attribute is sorted by: a column, or columns of the row it refers to. Where that may be out of sight, it depends on who asks. */
+export type SortKey<T extends TableName> = PlainKey<T> | ((viewer: Viewer) => PlainKey<T>)
+type PlainKey<T extends TableName> = (keyof RecordOf<T> & string) | Omit<Order<T>, 'descending'>
 
-/** What a resource may be sorted by: camelCase attribute -> key. */
-export type SortTable<T extends TableName> = Readonly<Record<string, SortKey<T>>>
+/** What a resource may be sorted by: camelCase attribute -> key; null for what is never set, and settles nothing. */
+export type SortTable<T extends TableName> = Readonly<Record<string, SortKey<T> | null>>
 
 /** One attribute of a request, as written, and what it means. */
 export interface SortInput<T extends TableName> {
@@ -23,6 +25,7 @@ const KEYS_MAX = 10
  */
 export function parseSort<T extends TableName>(
   table: SortTable<T>,
+  viewer: Viewer,
   text: unknown,
   validSubset: boolean,
 ): Result<SortInput<T>[], ApiError> {
@@ -34,7 +37,8 @@ export function parseSort<T extends TableName>(
   }
   const inputs: SortInput<T>[] = []
   for (const [attribute, direction] of pairs) {
-    const key = sortKey(table, attribute)
+    const key = sortKey(table, viewer, attribute)
+    if (key === null) continue
     if (key !== undefined) inputs.push({ attribute, order: { ...key, descending: direction === 'desc' } })
     else if (!validSubset) return fail(unknownAttribute('sort by', attribute, table))
   }
@@ -47,11 +51,14 @@ export function unknownAttribute(verb: string, attribute: string, table: object)
 
 function sortKey<T extends TableName>(
   table: SortTable<T>,
+  viewer: Viewer,
   attribute: string,
-): Omit<Order<T>, 'descending'> | undefined {
+): Omit<Order<T>, 'descending'> | null | undefined {
   const name = camelCase(attribute)
-  const key = Object.hasOwn(table, name) ? table[name] : undefined
-  if (key === undefined || typeof key === 'string') return key && { column: key }
+  const told = Object.hasOwn(table, name) ? table[name] : undefined
+  const key = typeof told === 'function' ? told(viewer) : told
+  if (key === undefined || key === null) return key
+  if (typeof key === 'string') return { column: key }
   const { column, by } = key // the table may tell more of it than a query can carry
   return { column, ...(by && { by }) }
 }

@@ -1,5 +1,6 @@
 import type { Page } from '../query/page.ts'
 import { pick, type Selection } from '../query/select.ts'
+import { CollectionJson, type RenderElement } from './collection-json.ts'
 import type { Hal, Link } from './hal.ts'
 
 /** A page of a collection, ready to be shown. */
@@ -14,23 +15,28 @@ export interface CollectionPage {
   readonly count: number
   readonly groups?: readonly Hal[]
   readonly totalSums?: Hal
-  /** JSON of each element. */
-  readonly elements: readonly string[]
+  readonly elements: readonly RenderElement[]
   readonly links?: Hal
   /** JSON of what is embedded beside the elements, by name. */
   readonly embedded?: Readonly<Record<string, string>>
 }
 
 /** The page as JSON, around the elements' own. Reference §7: offset is a page number, and links carry the effective values. */
-export function renderPage(collection: CollectionPage): string {
+export function renderPage(collection: CollectionPage): CollectionJson {
   const { page, total, count, elements, embedded = {} } = collection
   const type = collection.type ?? 'Collection'
-  const beside = Object.entries(embedded).map(([name, json]) => `,"${name}":${json}`)
-  return (
+  return new CollectionJson(
     `{"_type":"${type}","total":${total},"count":${count},"pageSize":${page.size},"offset":${page.offset},` +
-    `${renderTotals(collection)}"_embedded":{"elements":[${elements.join(',')}]${beside.join('')}},` +
-    `"_links":${JSON.stringify(allLinks(collection))}}`
+      `${renderTotals(collection)}"_embedded":{"elements":[`,
+    elements,
+    `]${besideElements(embedded)}},"_links":${JSON.stringify(allLinks(collection))}}`,
   )
+}
+
+function besideElements(embedded: Readonly<Record<string, string>>): string {
+  return Object.entries(embedded)
+    .map(([name, json]) => `,"${name}":${json}`)
+    .join('')
 }
 
 function renderTotals({ groups, totalSums }: CollectionPage): string {
@@ -50,8 +56,11 @@ export function namesOfPage({ links = {} }: Pick<CollectionPage, 'links'>): Read
 }
 
 /** The part of the page that was selected. */
-export function renderSelected(collection: CollectionPage, { collection: wanted, elements }: Selection): string {
-  const { type = 'Collection', page, total, count, groups, totalSums } = collection
+export function renderSelected(
+  collection: CollectionPage,
+  { collection: wanted, elements }: Selection,
+): CollectionJson {
+  const { type = 'Collection', page, total, count, groups, totalSums, embedded = {} } = collection
   const { _links, ...properties } = pick(
     {
       ...{ _type: type, total, count, pageSize: page.size, offset: page.offset },
@@ -61,14 +70,24 @@ export function renderSelected(collection: CollectionPage, { collection: wanted,
     },
     wanted,
   )
-  const picked = elements && collection.elements.map((text) => pick(JSON.parse(text) as Hal, elements))
-  const embedded: Hal = picked ? { elements: picked } : {}
-  for (const [name, json] of Object.entries(collection.embedded ?? {})) embedded[name] = JSON.parse(json) as Hal
-  return JSON.stringify({
-    ...properties,
-    ...(Object.keys(embedded).length > 0 && { _embedded: embedded }),
-    ...(_links !== undefined && { _links }),
-  })
+  const before = members(properties)
+  const after = _links === undefined ? [] : members({ _links })
+  const beside = besideElements(embedded)
+  if (!elements) {
+    const embeds = beside === '' ? [] : [`"_embedded":{${beside.slice(1)}}`]
+    return new CollectionJson(`{${[...before, ...embeds, ...after].join(',')}}`, [], '')
+  }
+  const parts = collection.elements.map((render) => () => JSON.stringify(pick(JSON.parse(render()) as Hal, elements)))
+  return new CollectionJson(
+    `{${[...before, '"_embedded":{"elements":['].join(',')}`,
+    parts,
+    `${[`]${beside}}`, ...after].join(',')}}`,
+  )
+}
+
+/** What stands between the braces of the object, if anything does. */
+function members(hal: Hal): string[] {
+  return Object.keys(hal).length === 0 ? [] : [JSON.stringify(hal).slice(1, -1)]
 }
 
 function pageLinks({ path, query, page, total }: CollectionPage): Record<string, Link> {
@@ -91,13 +110,22 @@ function queryString(query: Readonly<Record<string, string>>): string {
     .join('&')
 }
 
-/** A collection that is never cut into pages: the short lists. `total` is more than the elements when there are too many to show. */
-export function renderWhole(path: string, elements: readonly Hal[], total = elements.length): Hal {
+/** A collection that is never cut into pages: the short lists. */
+export function renderWhole(path: string, elements: readonly Hal[]): Hal {
   return {
     _type: 'Collection',
-    total,
+    total: elements.length,
     count: elements.length,
     _embedded: { elements },
     _links: { self: { href: path } },
   }
+}
+
+/** The same of elements that may be long; `total` is more than the elements when there are too many to show. */
+export function renderLongWhole(path: string, elements: readonly RenderElement[], total: number): CollectionJson {
+  return new CollectionJson(
+    `{"_type":"Collection","total":${total},"count":${elements.length},"_embedded":{"elements":[`,
+    elements,
+    `]},"_links":${JSON.stringify({ self: { href: path } })}}`,
+  )
 }

@@ -14,19 +14,22 @@ export interface FormView<R> {
   /** Path of the schema by itself; null while it is not settled which. */
   readonly schema: string | null
   readonly milestone?: boolean
+  /** Lists of links in the payload, by name. */
+  readonly listed?: Readonly<Record<string, readonly Link[]>>
 }
 
 /** A form (reference §12.5): the resource as it would be, what may be set to what, and what is wrong. Nothing is saved. */
 export async function renderForm<R>(search: Search, view: FormView<R>): Promise<Hal> {
-  const { shape, draft, milestone = false } = view
+  const { shape, draft, milestone = false, listed = {} } = view
   const { outcome } = draft
   const self: Link = { href: view.self, method: 'post' }
   return {
     _type: 'Form',
     _embedded: {
-      payload: await renderPayload(search, shape, draft, milestone),
+      payload: await renderPayload(search, shape, draft, { milestone, listed }),
       schema: renderSchema(shape, view.schema, {
         milestone,
+        existing: draft.current !== undefined,
         choices: await choicesOf(search.store, shape, draft.record),
       }),
       validationErrors: outcome.ok ? {} : byProperty(outcome.error),
@@ -39,7 +42,7 @@ async function renderPayload<R>(
   search: Search,
   shape: Shape<R>,
   { record, current }: Draft<R>,
-  milestone: boolean,
+  { milestone, listed }: Required<Pick<FormView<R>, 'milestone' | 'listed'>>,
 ): Promise<Hal> {
   const payload: Hal = {}
   for (const [name, field] of Object.entries(shape.fields)) {
@@ -47,18 +50,19 @@ async function renderPayload<R>(
     if (needed && field.show && isPartOf(field, milestone)) payload[name] = field.show(record)
   }
   const links: Record<string, Link> = {}
-  for (const [name, { target, column, role }] of Object.entries(shape.links)) {
-    if (!target || column === undefined || role !== undefined) continue
+  for (const [name, { target, column, role, once }] of Object.entries(shape.links)) {
+    if (!target || column === undefined || role !== undefined || (once && current)) continue
     const value = record[column] as number | string | null
     links[name] = value === null || value === NO_ID ? NO_LINK : await target.link(search, value)
   }
-  return { ...payload, _links: links }
+  return { ...payload, _links: { ...links, ...listed } }
 }
 
 async function choicesOf<R>(store: ApiStore, shape: Shape<R>, record: R): Promise<Choices> {
   const choices: Record<string, readonly Hal[] | string> = {}
   for (const [name, { allowed }] of Object.entries(shape.links)) {
-    if (allowed) choices[name] = 'href' in allowed ? allowed.href(record) : await allowed.list(store)
+    const chosen = allowed && ('href' in allowed ? allowed.href(record) : await allowed.list(store))
+    if (chosen !== undefined) choices[name] = chosen
   }
   return choices
 }

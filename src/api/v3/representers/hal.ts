@@ -28,6 +28,7 @@ export const paths = {
   configuration: `${BASE}/configuration`,
   projects: `${BASE}/projects`,
   project: (id: number | string) => `${BASE}/projects/${id}`,
+  workspaces: `${BASE}/workspaces`,
   workspace: (id: number) => `${BASE}/workspaces/${id}`,
   workspaceSchema: `${BASE}/workspaces/schema`,
   projectStatus: (code: string) => `${BASE}/project_statuses/${code}`,
@@ -53,9 +54,13 @@ export const paths = {
   priority: (id: number) => `${BASE}/priorities/${id}`,
   memberships: `${BASE}/memberships`,
   membership: (id: number) => `${BASE}/memberships/${id}`,
+  membershipSchema: `${BASE}/memberships/schema`,
   roles: `${BASE}/roles`,
   role: (id: number) => `${BASE}/roles/${id}`,
   principals: `${BASE}/principals`,
+  relations: `${BASE}/relations`,
+  weekDays: `${BASE}/days/week`,
+  nonWorkingDays: `${BASE}/days/non_working`,
 } as const
 
 /** A path with a `filters` query of one filter, as links carry it. */

@@ -48,7 +48,9 @@ function membershipLinks({ record, project, user }: MembershipView, viewer: View
   const self = paths.membership(record.id)
   return {
     self: { href: self, title: userName(user) },
+    schema: { href: paths.membershipSchema },
     ...(mayManage(viewer, project.id) && {
+      update: { href: `${self}/form`, method: 'post' },
       updateImmediately: { href: self, method: 'patch' },
       delete: { href: self, method: 'delete' },
     }),

@@ -14,13 +14,16 @@ export interface SchemaOptions {
   readonly milestone?: boolean
   /** Only the schema in a form tells them. */
   readonly choices?: Choices
+  /** Of a resource that is there already: what is set once is not to be written any more. */
+  readonly existing?: boolean
 }
 
 export function renderSchema<R>(shape: Shape<R>, self: string | null, options: SchemaOptions = {}): Hal {
   return { ...schemaBody(shape, options), _links: { self: { href: self } } }
 }
 
-function schemaBody<R>(shape: Shape<R>, { milestone = false, choices = {} }: SchemaOptions): Hal {
+function schemaBody<R>(shape: Shape<R>, options: SchemaOptions): Hal {
+  const { milestone = false, choices = {}, existing = false } = options
   const groups = attributeGroups(shape, milestone)
   return {
     _type: 'Schema',
@@ -28,7 +31,7 @@ function schemaBody<R>(shape: Shape<R>, { milestone = false, choices = {} }: Sch
     ...(groups.length > 0 && { _attributeGroups: groups }),
     ...renderAll(shape.fields, milestone, renderField),
     ...renderAll(shape.links, milestone, (link, name) =>
-      link.role === 'alias' ? undefined : renderLink(link, choices[name]),
+      link.role === 'alias' ? undefined : renderLink(link, choices[name], existing),
     ),
   }
 }
@@ -61,9 +64,10 @@ function renderField<R>({ type, name, required = false, hasDefault = false, ...f
   }
 }
 
-function renderLink<R>(link: LinkField<R>, choices: Choices[string] | undefined): Hal {
+function renderLink<R>(link: LinkField<R>, choices: Choices[string] | undefined, existing: boolean): Hal {
   const { type, name, required = false, hasDefault = false } = link
-  const writable = link.target !== undefined && link.role === undefined
+  const isRead = link.target !== undefined || link.several === true
+  const writable = isRead && link.role === undefined && !(link.once && existing)
   return {
     ...{ type, name, required, hasDefault, writable, location: '_links', options: {} },
     ...(choices !== undefined && renderChoices(choices)),
@@ -98,10 +102,13 @@ export function workPackageSchemaText(projectId: number, type: { id: number; isM
 /** What a request may set, for the OpenAPI document. */
 export function bodySchemaOf<R>(shape: Shape<R>): TSchema {
   const fields = Object.entries(shape.fields).filter(([, { read, guard }]) => read || guard)
-  const links = Object.entries(shape.links).filter(([, { target }]) => target)
+  const links = Object.entries(shape.links)
+  const named = (which: (link: LinkField<R>) => unknown) =>
+    links.filter(([, link]) => which(link)).map(([name]) => name)
   return bodySchema(
     Object.fromEntries(fields.map(([name, field]) => [name, fieldSchema(field)])),
-    links.map(([name]) => name),
+    named(({ target }) => target),
+    named(({ several }) => several),
   )
 }
 
