@@ -134,6 +134,7 @@ async function startParts(
     listing: core.controller,
     deliveries: store,
     tokens: tokenAdmin(store, shared),
+    ping: (webhook, limits) => core.dispatcher.ping(webhook, limits),
     readiness: () => readiness(config, core.publisher.current.complete, store.healthy),
     metrics: core.metrics.registry,
     access,

@@ -3,6 +3,7 @@ import { sleep, type Clock } from '../base/clock.ts'
 import { toError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
+import { fail, type Result } from '../base/result.ts'
 import type { ProgrammedWebhook, Snapshot, SnapshotReader } from '../routing/snapshot.ts'
 import type { DeliveryHealth } from '../status/status.ts'
 import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } from '../storage/records.ts'
@@ -15,6 +16,7 @@ import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts
 import { laneHealth } from './health.ts'
 import { createLane, equip, receiverChanged, type Lane } from './lane.ts'
 import { createLookUps, systemResolve, type LookUps } from './look-ups.ts'
+import { NOT_RUNNING, Pings, type PingLimits, type PingRefusal, type PingReport } from './ping.ts'
 import { DAY_MS } from './schedule.ts'
 import { createSender, type Sender } from './send.ts'
 import { createSteadyTime, type SteadyTime } from './steady-time.ts'
@@ -53,6 +55,8 @@ export interface Dispatcher {
   stop(graceMs: number): Promise<void>
   /** undefined: nothing was ever to be delivered to it, as far as is known. */
   health(webhook: string): DeliveryHealth | undefined
+  /** Sends the webhook's receiver one request that stands for no event, now, and tells what came of it. Nothing else learns of it. */
+  ping(webhook: string, limits: PingLimits): Promise<Result<PingReport, PingRefusal>>
   /** Resolves when nothing is being read or waiting to be recorded; requests may be in flight. */
   settled(): Promise<void>
   readonly inFlight: number
@@ -95,6 +99,7 @@ class DispatcherProgram implements Dispatcher {
   readonly #sender: Sender
   readonly #engine: Engine
   readonly #expiry: Expiry
+  readonly #pings: Pings
   #state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' = 'new'
   /** Something arrived while the store was read at start. */
   #arrivedEarly = false
@@ -123,6 +128,7 @@ class DispatcherProgram implements Dispatcher {
       recorded: () => this.#engine.recorded(),
       track: (work) => this.#engine.track(work),
     })
+    this.#pings = new Pings({ ...options, send: this.#sender.send })
   }
 
   get inFlight(): number {
@@ -182,6 +188,10 @@ class DispatcherProgram implements Dispatcher {
   health(webhook: string): DeliveryHealth | undefined {
     const lane = this.#lanes.get(webhook)
     return lane && laneHealth(lane, this.#time.due(), this.#time.lead())
+  }
+
+  async ping(webhook: string, limits: PingLimits): Promise<Result<PingReport, PingRefusal>> {
+    return this.#state === 'running' ? this.#pings.send(webhook, limits) : fail(NOT_RUNNING)
   }
 
   async #atMost(work: Promise<void>, limitMs: number): Promise<void> {

@@ -33,6 +33,7 @@ export interface AdminOptions {
   readonly clock?: Clock
   readonly problems?: readonly Problem[]
   readonly readiness?: AdminDependencies['readiness']
+  readonly ping?: AdminDependencies['ping']
 }
 
 /** A real admin listener on a free loopback port, over a real store in a directory of its own. */
@@ -48,6 +49,7 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminUnder
     listing,
     deliveries: store,
     tokens: createHandTokens(),
+    ping: options.ping ?? (async () => fail({ reason: 'not-running', message: 'nothing sends here' })),
     readiness: options.readiness ?? (() => ({ ready: true, reasons: [] })),
     metrics: createMetrics({ version: '0', listing, pending: () => 0, circuitsOpen: () => 0, configVersion: () => 1 })
       .registry,
