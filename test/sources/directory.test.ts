@@ -230,8 +230,7 @@ describe('a file that says nothing', () => {
 
 describe('a document that cannot be told apart any more', () => {
   const mistakes: Record<string, (text: string) => string> = {
-    'a wrong apiVersion': (text) => text.replace('dev/v1', 'dev/v1beta1'),
-    'no apiVersion': (text) => text.replace('apiVersion: nepenthes.dev/v1\n', ''),
+    'another group': (text) => text.replace('nepenthes.dev', 'nepenthes.de'),
     'a misspelt kind': (text) => text.replace('kind: Webhook', 'kind: Webhok'),
     'no kind': (text) => text.replace('kind: Webhook\n', ''),
     'an impossible name': (text) => text.replace('name: a', 'name: A_'),
