@@ -167,7 +167,8 @@ async function startParts(
   if (cluster) failures.push(cluster.lease.lost, beginOnceElected(cluster, begin, releasers))
   else await (await begin()).running
   const failed = Promise.race(failures).then((error) => {
-    shared.log.error({ err: error }, 'cannot go on: what is in flight is finished, then the program ends')
+    const why = error instanceof UserError ? { reason: error.message } : { err: error }
+    shared.log.error(why, 'cannot go on: what is in flight is finished, then the program ends')
     return error
   })
   shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')
