@@ -133,6 +133,7 @@ async function startParts(
     ...shared,
     listing: core.controller,
     deliveries: store,
+    dueAt: (delivery) => core.dispatcher.dueAt(delivery),
     tokens: tokenAdmin(store, shared),
     ping: (webhook, limits) => core.dispatcher.ping(webhook, limits),
     readiness: () => readiness(config, core.publisher.current.complete, store.healthy),

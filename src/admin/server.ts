@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { DeliveryStore } from '../storage/store.ts'
 import { type Access, judgeAccess } from './access.ts'
-import { deliveryRoutes } from './deliveries.ts'
+import { type DeliveryRouteDependencies, deliveryRoutes } from './deliveries.ts'
 import { healthRoutes, type Readiness } from './health.ts'
 import { type Ping, pingRoute } from './ping.ts'
 import { badRequest, notFound, refuse, type Refusal } from './refusal.ts'
@@ -20,6 +20,7 @@ const PARAM_LENGTH_MAX = 3 * 253
 export interface AdminDependencies {
   readonly listing: StatusListing
   readonly deliveries: DeliveryStore
+  readonly dueAt: DeliveryRouteDependencies['dueAt']
   readonly tokens: TokenAdmin
   readonly ping: Ping
   readonly readiness: () => Readiness

@@ -10,6 +10,7 @@ import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } f
 import type { DeliveryStore } from '../storage/store.ts'
 import { parseNetwork } from './address.ts'
 import { configured, freshEndpoint, parked, unparked } from './endpoint.ts'
+import { isDue } from './due-window.ts'
 import { Engine } from './engine.ts'
 import { Expiry } from './expiry.ts'
 import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts'
@@ -55,6 +56,8 @@ export interface Dispatcher {
   stop(graceMs: number): Promise<void>
   /** undefined: nothing was ever to be delivered to it, as far as is known. */
   health(webhook: string): DeliveryHealth | undefined
+  /** When a pending delivery is due, by the wall clock as it is now: the time stored may have been counted by one that was ahead. */
+  dueAt(delivery: DeliveryRecord): number
   /** Sends the webhook's receiver one request that stands for no event, now, and tells what came of it. Nothing else learns of it. */
   ping(webhook: string, limits: PingLimits): Promise<Result<PingReport, PingRefusal>>
   /** Resolves when nothing is being read or waiting to be recorded; requests may be in flight. */
@@ -188,6 +191,13 @@ class DispatcherProgram implements Dispatcher {
   health(webhook: string): DeliveryHealth | undefined {
     const lane = this.#lanes.get(webhook)
     return lane && laneHealth(lane, this.#time.due(), this.#time.lead())
+  }
+
+  dueAt(delivery: DeliveryRecord): number {
+    const { attempts, nextAttemptAt } = delivery
+    // That of a delivery that was never tried is its event's: noted by the wall clock.
+    const at = attempts === 0 ? nextAttemptAt : nextAttemptAt - this.#time.lead()
+    return isDue(delivery, this.#time.due()) ? Math.min(at, this.#options.clock.now()) : at
   }
 
   async ping(webhook: string, limits: PingLimits): Promise<Result<PingReport, PingRefusal>> {

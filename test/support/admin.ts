@@ -34,6 +34,7 @@ export interface AdminOptions {
   readonly problems?: readonly Problem[]
   readonly readiness?: AdminDependencies['readiness']
   readonly ping?: AdminDependencies['ping']
+  readonly dueAt?: AdminDependencies['dueAt']
 }
 
 /** A real admin listener on a free loopback port, over a real store in a directory of its own. */
@@ -48,6 +49,7 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminUnder
   const server = createAdminServer({
     listing,
     deliveries: store,
+    dueAt: options.dueAt ?? (({ nextAttemptAt }) => nextAttemptAt),
     tokens: createHandTokens(),
     ping: options.ping ?? (async () => fail({ reason: 'not-running', message: 'nothing sends here' })),
     readiness: options.readiness ?? (() => ({ ready: true, reasons: [] })),
