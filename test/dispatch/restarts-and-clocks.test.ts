@@ -1,28 +1,19 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createWorkbench, pass, webhook, type BenchOptions, type Workbench } from './harness.ts'
-import { createScriptedSender, type ScriptedSender } from './scripted-sender.ts'
-
-const URL_A = 'https://a.example/hooks'
-const SECOND = 1000
-const MINUTE = 60 * SECOND
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
-
-let bench: Workbench
-let clock: FakeClock
-let sender: ScriptedSender
-
-async function start(given: BenchOptions = {}): Promise<void> {
-  clock = createFakeClock()
-  sender = createScriptedSender(() => clock.now())
-  bench = await createWorkbench({ webhooks: [webhook(URL_A)], clock, ...given, options: { sender, ...given.options } })
-}
-afterEach(() => bench.close())
-
-const states = async (name = 'billing') => (await bench.deliveries(name)).map((delivery) => delivery.state)
-const go = (ms: number) => pass(bench, clock, ms)
-const attempts = () => sender.requests.map((request) => request.header('x-nepenthes-attempt'))
+import { describe, expect, it } from 'vitest'
+import { webhook } from './harness.ts'
+import {
+  DAY,
+  HOUR,
+  MINUTE,
+  SECOND,
+  URL_A,
+  attempts,
+  bench,
+  clock,
+  go,
+  sender,
+  start,
+  states,
+} from './scripted-bench.ts'
 
 describe('a restart', () => {
   const asksForADay = { outcome: 'http', statusCode: 503, message: 'HTTP 503', retryAfter: '86400' } as const
