@@ -68,9 +68,12 @@ export class Pings {
     if (this.#underWay.has(name)) return fail({ reason: 'busy', message: 'a ping to it is under way' })
     if (this.#underWay.size >= PINGS_MAX) return fail({ reason: 'busy', message: `${PINGS_MAX} pings are under way` })
     this.#underWay.add(name)
-    const report = await this.#ping(webhook, credentials, limits)
-    this.#underWay.delete(name)
-    return report ? ok(report) : fail(NOT_RUNNING)
+    try {
+      const report = await this.#ping(webhook, credentials, limits)
+      return report ? ok(report) : fail(NOT_RUNNING)
+    } finally {
+      this.#underWay.delete(name)
+    }
   }
 
   /** Undefined if it was given up. */

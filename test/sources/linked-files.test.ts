@@ -5,10 +5,10 @@ import { LINKS_MAX, LinkTargets, TARGET_DIRECTORIES_MAX } from '../../src/source
 import { createFakeClock } from '../support/fake-clock.ts'
 import { saveByRename, silentLog, temporaryDirectory, watchDocuments, webhook, write } from './watched.ts'
 
-/** On a clock that only moves to let files settle, so that no scan comes to anybody's help. */
+/** On a clock that moves only to let files settle, so that no scan, which is 30 seconds away, comes to anybody's help. */
 async function watchStill(root: string) {
   const clock = createFakeClock()
-  const settling = setInterval(() => clock.elapsed() < 25_000 && clock.advance(5), 1)
+  const settling = setInterval(() => clock.untilNext < 5_000 && clock.advance(5), 1)
   onTestFinished(() => clearInterval(settling))
   return watchDocuments(root, { clock })
 }
@@ -36,6 +36,11 @@ describe('a file that is a link', () => {
     const { until, says } = await watchStill(root)
     saveByRename(root, 'shared.txt', webhook('a', 'new'))
     await until(() => says('a') === 'new')
+    // Something happens in the root, which is listed again, and it alone.
+    saveByRename(root, 'b.yaml', webhook('b'))
+    await until(() => says('b') !== undefined)
+    saveByRename(root, 'shared.txt', webhook('a', 'newer'))
+    await until(() => says('a') === 'newer')
   })
 
   it('follows a link on the way to its target that is pointed elsewhere', async () => {
@@ -83,9 +88,9 @@ describe('what links lead to is watched', () => {
     const touched = new Set<string>()
     const targets = new LinkTargets(root, silentLog, (paths) => void [...paths].forEach((path) => touched.add(path)))
     onTestFinished(() => targets.close())
-    const scanned = (from: string, links: readonly string[], listed = [from]) =>
-      targets.scanned(from, { links: new Set(links), listed: new Set(listed) })
-    await scanned('', names)
+    const scanned = (listed: string, links: readonly string[], deep = false) =>
+      targets.scanned({ links: new Set(links), listed: new Set([listed]) }, deep)
+    await scanned('', names, true)
     return { targets, touched, scanned, names, elsewhere }
   }
 
@@ -105,7 +110,7 @@ describe('what links lead to is watched', () => {
     const touched = new Set<string>()
     const targets = new LinkTargets(root, silentLog, (paths) => void [...paths].forEach((path) => touched.add(path)))
     onTestFinished(() => targets.close())
-    await targets.scanned('', { links: new Set(names), listed: new Set(['']) })
+    await targets.scanned({ links: new Set(names), listed: new Set(['']) }, true)
     expect(targets.size).toBe(1)
     await vi.waitFor(() => expect(touched.size).toBe(LINKS_MAX))
   })
@@ -114,14 +119,17 @@ describe('what links lead to is watched', () => {
     const { targets, scanned, names } = await follow(3)
     const [one = '', two = '', three = ''] = names
     expect(targets.size).toBe(3)
-    await scanned('teams', ['teams/none.yaml'], ['teams'])
-    expect(targets.size).toBe(3)
+    await scanned('teams', [])
+    expect(targets.size, 'of another directory that says nothing').toBe(3)
     await scanned('', [one, three])
     expect(targets.size).toBe(2)
     await scanned('', [])
     expect(targets.size).toBe(0)
     await scanned('', [two])
     expect(targets.size).toBe(1)
+    await scanned('teams', [], true)
+    expect(targets.size, 'nor is a directory that went listed any more').toBe(0)
+    await scanned('', [two], true)
     await targets.close()
     expect(targets.size).toBe(0)
   })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Log } from '../../base/log.ts'
 import { NamedEntries } from './named-entries.ts'
-import { isBelow, parentOf, type ScanOutcome } from './scan.ts'
+import { parentOf, type ScanOutcome } from './scan.ts'
 import { targetEntries } from './watch.ts'
 
 /** More linked files, or more directories that they lead to, are left to the scan: each directory takes a watcher of the system's. */
@@ -30,8 +30,8 @@ export class LinkTargets {
     this.#onChange = onChange
     this.#entries = new NamedEntries(log, {
       onEvent: (directory, name) => this.#changed(directory, name),
-      // What was written before is looked at.
-      onReady: (directory) => this.#onChange(this.#dependentsOn(directory, undefined)),
+      // Whatever happened before it was watched was missed.
+      onReady: (directory) => this.#changed(directory, undefined),
     })
   }
 
@@ -40,13 +40,13 @@ export class LinkTargets {
     return this.#entries.size
   }
 
-  /** Takes over what a scan from `from` has met; everything is followed once it resolves. */
-  async scanned(from: string, { links, listed }: Pick<ScanOutcome, 'links' | 'listed'>): Promise<void> {
+  /** Takes over the links a scan has met; `deep`: of the whole tree. Everything is followed once it resolves. */
+  async scanned({ links, listed }: Pick<ScanOutcome, 'links' | 'listed'>, deep: boolean): Promise<void> {
     for (const path of this.#ways.keys()) {
-      const looked = isBelow(from, path) && (from === '' || listed.has(parentOf(path)))
+      const looked = deep || listed.has(parentOf(path))
       if (looked && !links.has(path)) this.#ways.delete(path)
     }
-    await this.#follow([...links].filter((path) => from === '' || !this.#ways.has(path)))
+    await this.#follow([...links].filter((path) => deep || !this.#ways.has(path)))
   }
 
   /** Nothing is watched, and nothing runs, once it resolves. */

@@ -225,7 +225,7 @@ export class FileTree<T> {
     this.#rootDevice = outcome.rootDevice ?? this.#rootDevice
     for (const path of outcome.listed) if (!mounts.has(path)) this.#files.unmount(path)
     this.#conclude(from, outcome, deep)
-    await this.#targets.scanned(from, outcome)
+    await this.#targets.scanned(outcome, deep)
   }
 
   get #knownDevice(): number | undefined {
