@@ -12,21 +12,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { DatabaseSync } from 'node:sqlite'
 import { Pool } from 'undici'
 import { seed } from '../src/api/seed.ts'
-import { createApi } from '../src/api/server.ts'
 import { systemClock } from '../src/base/clock.ts'
-import { createLog } from '../src/base/log.ts'
-import { systemRandom } from '../src/base/random.ts'
-import { effectiveApiSettings } from '../src/resources/api-settings.ts'
-import { compileRoutes } from '../src/routing/route-table.ts'
 import { keepReads } from '../src/storage/kept-reads.ts'
 import { openSqliteStore } from '../src/storage/sqlite/sqlite-store.ts'
+import { apiOver, benchLog, listen } from './served-api.ts'
 import { judged, median, print, quantile } from './statistics.ts'
 
 const FEW = 10_000
@@ -82,8 +77,7 @@ async function serve(): Promise<void> {
 }
 
 async function startApi(directory: string, count: number) {
-  const log = createLog('error', (line) => process.stderr.write(line))
-  const open = () => openSqliteStore({ directory, clock: systemClock, log })
+  const open = () => openSqliteStore({ directory, clock: systemClock, log: benchLog() })
   const empty = await open()
   await seed(empty, systemClock, { adminToken: TOKEN })
   await empty.close()
@@ -92,23 +86,8 @@ async function startApi(directory: string, count: number) {
   const passingBy = Object.assign(Object.create(keepReads(store)) as typeof store, {
     search: store.search.bind(store),
   })
-  const snapshot = {
-    ...{ version: 1, complete: true, webhooks: new Map(), routes: compileRoutes([]) },
-    api: effectiveApiSettings({}),
-  }
-  const api = createApi({
-    ...{
-      store: passingBy,
-      clock: systemClock,
-      random: systemRandom,
-      log,
-      publicUrl: 'http://127.0.0.1',
-      version: '0.0.0',
-    },
-    snapshots: { current: snapshot, subscribe: () => () => undefined },
-  })
-  await api.listen({ host: '127.0.0.1', port: 0 })
-  const { port } = api.server.address() as AddressInfo
+  const api = apiOver(passingBy)
+  const port = await listen(api)
   return { port, stop: () => api.close().then(() => store.close()) }
 }
 

@@ -10,21 +10,16 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { fastify } from 'fastify'
 import { Pool } from 'undici'
 import { seed } from '../src/api/seed.ts'
-import { createApi } from '../src/api/server.ts'
 import { systemClock } from '../src/base/clock.ts'
-import { createLog } from '../src/base/log.ts'
-import { systemRandom } from '../src/base/random.ts'
-import { effectiveApiSettings } from '../src/resources/api-settings.ts'
-import { compileRoutes } from '../src/routing/route-table.ts'
 import { keepReads } from '../src/storage/kept-reads.ts'
 import { openSqliteStore } from '../src/storage/sqlite/sqlite-store.ts'
+import { apiOver, benchLog, listen } from './served-api.ts'
 
 const TOKEN = `opapi-${'0'.repeat(64)}`
 const HEADERS = { authorization: `Bearer ${TOKEN}` }
@@ -44,25 +39,9 @@ interface Ready {
 
 async function serve(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'nepenthes-bench-'))
-  const log = createLog('error', (line) => process.stderr.write(line))
-  const store = keepReads(await openSqliteStore({ directory, clock: systemClock, log }))
+  const store = keepReads(await openSqliteStore({ directory, clock: systemClock, log: benchLog() }))
   await seed(store, systemClock, { adminToken: TOKEN })
-  const snapshot = {
-    version: 1,
-    complete: true,
-    api: effectiveApiSettings({}),
-    webhooks: new Map(),
-    routes: compileRoutes([]),
-  }
-  const api = createApi({
-    store,
-    snapshots: { current: snapshot, subscribe: () => () => undefined },
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    publicUrl: 'http://127.0.0.1',
-    version: '0.0.0',
-  })
+  const api = apiOver(store)
   const post = async (url: string, payload: object) => {
     const response = await api.inject({ method: 'POST', url, headers: HEADERS, payload })
     if (response.statusCode !== 201) throw new Error(response.body)
@@ -85,9 +64,7 @@ async function serve(): Promise<void> {
       reply.header('content-type', 'application/hal+json; charset=utf-8').send(response.body),
     )
   }
-  for (const app of [api, bare]) await app.listen({ host: '127.0.0.1', port: 0 })
-  const port = (app: typeof api) => (app.server.address() as AddressInfo).port
-  process.send?.({ api: port(api), bare: port(bare) } satisfies Ready)
+  process.send?.({ api: await listen(api), bare: await listen(bare) } satisfies Ready)
   for (;;) {
     const [message] = (await once(process, 'message')) as ['cpu' | 'done']
     if (message === 'done') break

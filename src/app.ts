@@ -133,7 +133,9 @@ async function startParts(
     ...shared,
     listing: core.controller,
     deliveries: store,
+    dueAt: (delivery) => core.dispatcher.dueAt(delivery),
     tokens: tokenAdmin(store, shared),
+    ping: (webhook, limits) => core.dispatcher.ping(webhook, limits),
     readiness: () => readiness(config, core.publisher.current.complete, store.healthy),
     metrics: core.metrics.registry,
     access,
@@ -166,7 +168,8 @@ async function startParts(
   if (cluster) failures.push(cluster.lease.lost, beginOnceElected(cluster, begin, releasers))
   else await (await begin()).running
   const failed = Promise.race(failures).then((error) => {
-    shared.log.error({ err: error }, 'cannot go on: what is in flight is finished, then the program ends')
+    const why = error instanceof UserError ? { reason: error.message } : { err: error }
+    shared.log.error(why, 'cannot go on: what is in flight is finished, then the program ends')
     return error
   })
   shared.log.info({ api: origin(apiAt), admin: origin(adminAt), version: shared.version }, 'listening')

@@ -45,7 +45,11 @@ export interface DeliveryRouteDependencies {
   readonly deliveries: DeliveryStore
   readonly listing: StatusListing
   readonly clock: Clock
+  /** When a pending delivery is due, by the wall clock. */
+  readonly dueAt: DueAt
 }
+
+type DueAt = (delivery: DeliveryRecord) => number
 
 interface ListRequest {
   Querystring: { webhook?: string; state?: string; limit?: string; before?: string }
@@ -56,19 +60,19 @@ interface DeliveryRequest {
 
 /** `/v1/deliveries`: the delivery log, newest first, and sending again. */
 export function deliveryRoutes(server: FastifyInstance, dependencies: DeliveryRouteDependencies): void {
-  const { deliveries } = dependencies
+  const { deliveries, dueAt } = dependencies
   server.get<ListRequest>('/deliveries', async (request, reply) => {
     const filter = readFilter(request.query)
     if (!filter.ok) return refuse(reply, filter.error)
-    return { items: (await deliveries.deliveries(filter.value)).map(deliveryView) }
+    return { items: (await deliveries.deliveries(filter.value)).map((delivery) => deliveryView(delivery, dueAt)) }
   })
   server.get<DeliveryRequest>('/deliveries/:id', async (request, reply) => {
     const delivery = await findDelivery(deliveries, request.params.id)
-    return delivery ? detailView(delivery) : refuse(reply, noDelivery(request.params.id))
+    return delivery ? detailView(delivery, dueAt) : refuse(reply, noDelivery(request.params.id))
   })
   server.post<DeliveryRequest>('/deliveries/:id/redeliver', async (request, reply) => {
     const again = await redeliver(dependencies, request.params.id)
-    return again.ok ? reply.code(201).send(deliveryView(again.value)) : refuse(reply, again.error)
+    return again.ok ? reply.code(201).send(deliveryView(again.value, dueAt)) : refuse(reply, again.error)
   })
 }
 
@@ -120,7 +124,7 @@ function readFilter(query: ListRequest['Querystring']): Result<DeliveryFilter, R
   })
 }
 
-function deliveryView(delivery: DeliveryRecord): DeliveryView {
+function deliveryView(delivery: DeliveryRecord, dueAt: DueAt): DeliveryView {
   return {
     id: deliveryId(delivery.seq),
     eventId: delivery.eventId,
@@ -130,14 +134,17 @@ function deliveryView(delivery: DeliveryRecord): DeliveryView {
     state: delivery.state,
     attempts: delivery.attempts,
     occurredAt: rfc3339(delivery.occurredAt),
-    nextAttemptAt: delivery.state === 'pending' ? rfc3339(delivery.nextAttemptAt) : null,
+    nextAttemptAt: delivery.state === 'pending' ? rfc3339(dueAt(delivery)) : null,
     finishedAt: delivery.finishedAt === null ? null : rfc3339(delivery.finishedAt),
     lastFailure: delivery.lastFailure,
   }
 }
 
-function detailView(delivery: DeliveryRecord & { body: string; log: readonly AttemptRecord[] }): DeliveryDetailView {
-  return { ...deliveryView(delivery), body: delivery.body, log: delivery.log.map(attemptView) }
+function detailView(
+  delivery: DeliveryRecord & { body: string; log: readonly AttemptRecord[] },
+  dueAt: DueAt,
+): DeliveryDetailView {
+  return { ...deliveryView(delivery, dueAt), body: delivery.body, log: delivery.log.map(attemptView) }
 }
 
 function attemptView({ deliverySeq: _, startedAt, ...rest }: AttemptRecord): AttemptView {

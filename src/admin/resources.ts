@@ -85,9 +85,12 @@ function readWait(query: ResourceRequest['Querystring']): Result<{ goal: Goal; t
   }
   const status = conditionStatus(query.status ?? 'True')
   if (!status) return fail(badRequest(`a condition is never "${query.status}"`, 'Wait for True, False or Unknown.'))
-  const seconds = query.timeoutSeconds ?? '30'
-  if (!/^\d{1,2}(\.\d{1,3})?$/.test(seconds) || Number(seconds) > WAIT_SECONDS_MAX) {
-    return fail(badRequest(`timeoutSeconds "${seconds}": expected 0 to ${WAIT_SECONDS_MAX}`))
-  }
-  return ok({ goal: { type, status }, timeoutMs: Number(seconds) * 1000 })
+  const timeoutMs = readTimeoutMs(query.timeoutSeconds ?? '30')
+  return timeoutMs.ok ? ok({ goal: { type, status }, timeoutMs: timeoutMs.value }) : timeoutMs
+}
+
+/** Reads `timeoutSeconds`. */
+export function readTimeoutMs(seconds: string): Result<number, Refusal> {
+  if (/^\d{1,2}(\.\d{1,3})?$/.test(seconds) && Number(seconds) <= WAIT_SECONDS_MAX) return ok(Number(seconds) * 1000)
+  return fail(badRequest(`timeoutSeconds "${seconds}": expected 0 to ${WAIT_SECONDS_MAX}`))
 }

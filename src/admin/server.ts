@@ -6,8 +6,9 @@ import type { Log } from '../base/log.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { DeliveryStore } from '../storage/store.ts'
 import { type Access, judgeAccess } from './access.ts'
-import { deliveryRoutes } from './deliveries.ts'
+import { type DeliveryRouteDependencies, deliveryRoutes } from './deliveries.ts'
 import { healthRoutes, type Readiness } from './health.ts'
+import { type Ping, pingRoute } from './ping.ts'
 import { badRequest, notFound, refuse, type Refusal } from './refusal.ts'
 import { resourceRoutes } from './resources.ts'
 import { type TokenAdmin, tokenRoutes } from './tokens.ts'
@@ -19,7 +20,9 @@ const PARAM_LENGTH_MAX = 3 * 253
 export interface AdminDependencies {
   readonly listing: StatusListing
   readonly deliveries: DeliveryStore
+  readonly dueAt: DeliveryRouteDependencies['dueAt']
   readonly tokens: TokenAdmin
+  readonly ping: Ping
   readonly readiness: () => Readiness
   readonly metrics: Registry
   readonly access: Access
@@ -54,6 +57,7 @@ function registerV1(v1: FastifyInstance, dependencies: AdminDependencies, closin
   })
   v1.setNotFoundHandler((request, reply) => refuse(reply, noSuchPath(request.method, request.url)))
   resourceRoutes(v1, { ...dependencies, closing })
+  pingRoute(v1, dependencies)
   deliveryRoutes(v1, dependencies)
   tokenRoutes(v1, dependencies.tokens)
 }

@@ -48,7 +48,7 @@ export async function askFor<T>(
   config: ClientConfig,
   method: Method,
   path: string,
-  options: { body?: unknown } = {},
+  options: { body?: unknown; waitMs?: number } = {},
 ): Promise<T> {
   const answer = await ask(config, method, path, options)
   const isOurs = answer.status === 204 || isRecord(answer.body)
@@ -78,7 +78,7 @@ export function refusalError(config: ClientConfig, { status, body }: Answer): Us
   return new UserError(typeof error.hint === 'string' && error.hint ? `${error.message}\n${error.hint}` : error.message)
 }
 
-function foreignError({ server }: ClientConfig, status: number): UserError {
+export function foreignError({ server }: ClientConfig, status: number): UserError {
   return new UserError(
     `${server} answered with HTTP status ${status}, but not as an admin listener does; is --server right?`,
   )

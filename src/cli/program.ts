@@ -7,6 +7,7 @@ import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
 import type { Io } from './io.ts'
 import { definitionsSubcommand, schemaSubcommand, validateSubcommand } from './offline.ts'
+import { pingCommand } from './ping.ts'
 import { runCommand } from './run.ts'
 import { statusCommand } from './status.ts'
 import { tokenCommand } from './token.ts'
@@ -22,6 +23,7 @@ Examples:
   nepenthes run --config config/               run the operator over a directory
   nepenthes status                             what there is, and how it is doing
   nepenthes wait webhook/billing --for=condition=Ready
+  nepenthes ping webhook/billing               whether its receiver takes a signed request, now
   nepenthes deliveries list --state dead       what could not be delivered
 
 Every flag can also be set by an environment variable, NEPENTHES_ and its name: NEPENTHES_ADMIN_LISTEN
@@ -38,6 +40,7 @@ export function createProgram(io: Io): Command {
   program.addCommand(statusCommand(io))
   program.addCommand(waitCommand(io))
   program.addCommand(deliveriesCommand(io))
+  program.addCommand(pingCommand(io))
   program.addCommand(explainCommand(io))
   program.addCommand(schemaSubcommand(io))
   program.addCommand(definitionsSubcommand(io))

@@ -7,30 +7,49 @@ import type { Receiver } from './receiver.ts'
 import { afterFailure, parseRetryAfter, statusMeaning } from './schedule.ts'
 import type { OutgoingRequest, Reply } from './send.ts'
 
+/** What one request says, before it is signed. */
+export interface Message {
+  /** `webhook-id` */
+  readonly id: string
+  /** `x-nepenthes-event` */
+  readonly event: string
+  /** `x-nepenthes-delivery` */
+  readonly delivery: string
+  /** `x-nepenthes-attempt`, from 1 */
+  readonly attempt: number
+  readonly body: string
+}
+
 /** The request of a delivery's next attempt: the stored body, signed now. `nowMs` is wall-clock time. */
 export function attemptRequest(
-  delivery: PendingDelivery,
+  { eventId, eventName, seq, attempts, body }: PendingDelivery,
   receiver: Receiver,
   timeoutMs: number,
   nowMs: number,
 ): OutgoingRequest {
-  const body = Buffer.from(delivery.body)
+  const message = { id: eventId, event: eventName, delivery: deliveryId(seq), attempt: attempts + 1, body }
+  return signedRequest(message, receiver, timeoutMs, nowMs)
+}
+
+/** The request that carries a message, signed now. */
+export function signedRequest(message: Message, receiver: Receiver, timeoutMs: number, nowMs: number): OutgoingRequest {
+  const body = Buffer.from(message.body)
   const timestamp = Math.floor(nowMs / 1000)
   const headers = [
     ...receiver.headers,
     'x-nepenthes-event',
-    delivery.eventName,
+    message.event,
     'x-nepenthes-delivery',
-    deliveryId(delivery.seq),
+    message.delivery,
     'x-nepenthes-attempt',
-    String(delivery.attempts + 1),
+    String(message.attempt),
     'webhook-id',
-    delivery.eventId,
+    message.id,
     'webhook-timestamp',
     String(timestamp),
   ]
   if (receiver.signer) {
-    const signatures = receiver.signer.sign(delivery.eventId, timestamp, body)
+    const signatures = receiver.signer.sign(message.id, timestamp, body)
     headers.push('webhook-signature', signatures.standard, 'X-OP-Signature', signatures.legacy)
   }
   return { receiver, headers, body, timeoutMs }

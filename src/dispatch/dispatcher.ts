@@ -3,11 +3,13 @@ import { sleep, type Clock } from '../base/clock.ts'
 import { toError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
+import { fail, type Result } from '../base/result.ts'
 import type { ProgrammedWebhook, Snapshot, SnapshotReader } from '../routing/snapshot.ts'
 import type { DeliveryHealth } from '../status/status.ts'
 import type { DeliveryRecord, DispatchWrite, EndpointRecord, PendingDelivery } from '../storage/records.ts'
 import type { DeliveryStore } from '../storage/store.ts'
 import { parseNetwork } from './address.ts'
+import { isDue } from './due-window.ts'
 import { configured, freshEndpoint, parked, unparked } from './endpoint.ts'
 import { Engine } from './engine.ts'
 import { Expiry } from './expiry.ts'
@@ -15,6 +17,7 @@ import { createGuard, type Guard, type Listener, type Resolve } from './guard.ts
 import { laneHealth } from './health.ts'
 import { createLane, equip, receiverChanged, type Lane } from './lane.ts'
 import { createLookUps, systemResolve, type LookUps } from './look-ups.ts'
+import { NOT_RUNNING, Pings, type PingLimits, type PingRefusal, type PingReport } from './ping.ts'
 import { DAY_MS } from './schedule.ts'
 import { createSender, type Sender } from './send.ts'
 import { createSteadyTime, type SteadyTime } from './steady-time.ts'
@@ -53,6 +56,10 @@ export interface Dispatcher {
   stop(graceMs: number): Promise<void>
   /** undefined: nothing was ever to be delivered to it, as far as is known. */
   health(webhook: string): DeliveryHealth | undefined
+  /** When a pending delivery is due, by the wall clock as it is now: the time stored may have been counted by one that was ahead. */
+  dueAt(delivery: DeliveryRecord): number
+  /** Sends the webhook's receiver one request that stands for no event, now, and tells what came of it. Nothing else learns of it. */
+  ping(webhook: string, limits: PingLimits): Promise<Result<PingReport, PingRefusal>>
   /** Resolves when nothing is being read or waiting to be recorded; requests may be in flight. */
   settled(): Promise<void>
   readonly inFlight: number
@@ -95,6 +102,7 @@ class DispatcherProgram implements Dispatcher {
   readonly #sender: Sender
   readonly #engine: Engine
   readonly #expiry: Expiry
+  readonly #pings: Pings
   #state: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' = 'new'
   /** Something arrived while the store was read at start. */
   #arrivedEarly = false
@@ -123,6 +131,7 @@ class DispatcherProgram implements Dispatcher {
       recorded: () => this.#engine.recorded(),
       track: (work) => this.#engine.track(work),
     })
+    this.#pings = new Pings({ ...options, send: this.#sender.send })
   }
 
   get inFlight(): number {
@@ -182,6 +191,17 @@ class DispatcherProgram implements Dispatcher {
   health(webhook: string): DeliveryHealth | undefined {
     const lane = this.#lanes.get(webhook)
     return lane && laneHealth(lane, this.#time.due(), this.#time.lead())
+  }
+
+  dueAt(delivery: DeliveryRecord): number {
+    const { attempts, nextAttemptAt } = delivery
+    // That of a delivery that was never tried is its event's: noted by the wall clock.
+    const at = attempts === 0 ? nextAttemptAt : nextAttemptAt - this.#time.lead()
+    return isDue(delivery, this.#time.due()) ? Math.min(at, this.#options.clock.now()) : at
+  }
+
+  async ping(webhook: string, limits: PingLimits): Promise<Result<PingReport, PingRefusal>> {
+    return this.#state === 'running' ? this.#pings.send(webhook, limits) : fail(NOT_RUNNING)
   }
 
   async #atMost(work: Promise<void>, limitMs: number): Promise<void> {

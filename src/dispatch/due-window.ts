@@ -119,7 +119,7 @@ export class DueWindow implements Window {
  * Due now, or at a time so far away that the clock must have been wrong when it was written. What was never tried is due since its
  * event, whatever time a clock that was ahead gave to that.
  */
-export function isDue(delivery: PendingDelivery, now: number): boolean {
+export function isDue(delivery: DeliveryRecord, now: number): boolean {
   const { attempts, nextAttemptAt } = delivery
   return attempts === 0 || nextAttemptAt <= now || nextAttemptAt > now + WAIT_MAX_MS
 }

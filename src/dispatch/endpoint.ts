@@ -189,7 +189,8 @@ export function configured(
   // Judged by what the request was sent under: a 410 that comes in after the annotation changed stops nothing.
   const asked = webhook.resumeAt !== undefined && webhook.resumeAt !== record.gone?.resumeAt
   const gone = record.gone && sameSpec(record.gone, webhook) && !asked ? record.gone : null
-  const handledResumeAt = resumed ? webhook.resumeAt : record.handledResumeAt
+  // A withdrawn one is forgotten: put back from the status while the document cannot be read, it would lift a 410 it knows nothing of.
+  const handledResumeAt = webhook.resumeAt ?? null
   const same = lifted === record && gone === record.gone && handledResumeAt === record.handledResumeAt
   if (same) return record
   const configured = { ...lifted, gone, handledResumeAt, generation: webhook.generation }

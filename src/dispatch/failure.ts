@@ -34,6 +34,7 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   UND_ERR_HEADERS_OVERFLOW: ['protocol', 'the response headers are larger than 16 KiB'],
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['protocol', 'the response body is shorter than it said'],
   EPROTO: ['tls', 'the TLS handshake failed: the receiver may not speak TLS on this port'],
+  ERR_SSL_WRONG_VERSION_NUMBER: ['tls', 'the TLS handshake failed: the receiver may not speak TLS on this port'],
   CERT_HAS_EXPIRED: ['tls', "the receiver's certificate has expired"],
   CERT_NOT_YET_VALID: ['tls', "the receiver's certificate is not valid yet"],
   CERT_REVOKED: ['tls', "the receiver's certificate is revoked"],

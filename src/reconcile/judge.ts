@@ -87,7 +87,7 @@ function uidOf({ document, known }: Subject): string | undefined {
 /** While its document is silent a webhook goes on with what it asked last. */
 function resumeRequest({ document, known }: Subject): string | undefined {
   if (document) return document.metadata.annotations[RESUME_ANNOTATION]
-  return known?.programmed?.resumeAt ?? known?.status.lastHandledResumeAt
+  return known?.programmed ? known.programmed.resumeAt : known?.status.lastHandledResumeAt
 }
 
 function webhookStatus(

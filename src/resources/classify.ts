@@ -8,6 +8,8 @@ import { API_VERSION, GROUP } from './vocabulary.ts'
 /** What a document is to us, told by its `apiVersion` and `kind`. */
 export type Classified =
   | { readonly is: 'ours'; readonly kind: Kind; readonly root: YAMLMap }
+  /** Certainly meant for us, but for a version there is not. */
+  | { readonly is: 'misversioned'; readonly kind: Kind; readonly finding: Finding }
   | { readonly is: 'list'; readonly items: readonly unknown[] }
   | { readonly is: 'foreign'; readonly finding: Finding }
   | { readonly is: 'wrong'; readonly finding: Finding }
@@ -16,8 +18,13 @@ export function classify(root: Node): Classified {
   if (!isMap(root)) return foreign('the document is not a mapping', '')
   const apiVersion = textAt(root, 'apiVersion')
   const kind = textAt(root, 'kind')
-  if (isKind(kind)) return apiVersion === API_VERSION ? { is: 'ours', kind, root } : wrongApiVersion(kind, apiVersion)
   const ours = apiVersion?.split('/')[0] === GROUP
+  if (isKind(kind)) {
+    if (apiVersion === API_VERSION) return { is: 'ours', kind, root }
+    const finding = wrongApiVersion(kind, apiVersion)
+    // Other products have webhooks, too: what names another group may be one of theirs, and is not taken for the one of ours.
+    return ours || apiVersion === undefined ? { is: 'misversioned', kind, finding } : { is: 'wrong', finding }
+  }
   if (kind !== undefined && isListKind(kind, ours)) {
     const items = valueAt(root, 'items')
     return isSeq(items) ? { is: 'list', items: items.items } : foreign(`a ${kind} without items`, '')
@@ -35,11 +42,11 @@ function foreign(message: string, hint: string): Classified {
   return { is: 'foreign', finding: { path: [], code: 'NotOurs', message: `skipped: ${message.slice(0, 300)}`, hint } }
 }
 
-function wrongApiVersion(kind: Kind, apiVersion: string | undefined): Classified {
+function wrongApiVersion(kind: Kind, apiVersion: string | undefined): Finding {
   const found = apiVersion === undefined ? 'none' : JSON.stringify(apiVersion.slice(0, 100))
   const message = `must be ${API_VERSION} for ${kind}, found ${found}`
   const hint = `Write apiVersion: ${API_VERSION}`
-  return { is: 'wrong', finding: { path: ['apiVersion'], code: 'WrongApiVersion', message, hint } }
+  return { path: ['apiVersion'], code: 'WrongApiVersion', message, hint }
 }
 
 function unknownKind(kind: string | undefined): Classified {

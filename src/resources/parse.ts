@@ -84,17 +84,19 @@ function readItem(reader: FileReader, item: Item): void {
   if (++reader.count > DOCUMENTS_MAX) return
   if (classified.is === 'foreign') reader.notices.push(noticeAt(reader, item, classified.finding, 'notice'))
   else if (classified.is === 'wrong') reader.problems.push(placed(reader, item, classified.finding))
-  else readOurs(reader, item, classified.kind)
+  else if (classified.is === 'ours') readOurs(reader, item, classified.kind, judge)
+  // What another version means by its fields is not ours to judge. But the resource it is can be told, so its off switch works.
+  else readOurs(reader, item, classified.kind, () => [classified.finding])
 }
 
-function readOurs(reader: FileReader, item: Item, kind: Kind): void {
+function readOurs(reader: FileReader, item: Item, kind: Kind, judgeIt: typeof judge): void {
   const read = readNode(item.yaml, item.root, isServerField)
   const { value } = read
   if (!isRecord(value)) {
     reader.problems.push(...place(reader, item, read.findings))
     return
   }
-  const problems = place(reader, item, allFindings(kind, read, judge(kind, value)))
+  const problems = place(reader, item, allFindings(kind, read, judgeIt(kind, value)))
   const notices = noticesOf(reader, item, kind, value)
   const name = usableName(value)
   if (name === undefined) {

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer'
-import { Composer, type Document, type ParsedNode, type YAMLParseError } from 'yaml'
+import type { Document, ParsedNode, YAMLParseError } from 'yaml'
 import { toError } from '../base/errors.ts'
 import { fail, ok, type Result } from '../base/result.ts'
+import { createComposer } from './yaml-composer.ts'
 import { readTokens, SYNTAX_ERRORS_MAX } from './yaml-tokens.ts'
 
 export const FILE_BYTES_MAX = 1024 * 1024
@@ -98,8 +99,7 @@ function compose(text: string): Result<YamlText, FaultyText> {
 }
 
 function composeTokens(text: string): Result<YamlText, FaultyText> {
-  // Duplicate keys are looked for elsewhere: the library's own check is quadratic.
-  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+  const composer = createComposer()
   const documents: YamlDocument[] = []
   const faults: TextFault[] = []
   /** False: enough was seen. */

@@ -195,6 +195,13 @@ describe('deliveries', () => {
     })
   })
 
+  test('a pending one is due when the dispatcher says so, not when it was noted', async () => {
+    await using other = await startAdmin({ dueAt: ({ nextAttemptAt }) => nextAttemptAt + 7 })
+    await seedDeliveries(other.store)
+    const { body } = await ask(other, '/v1/deliveries/dlv_3')
+    expect(body['nextAttemptAt']).toBe('2026-03-01T12:00:01.007Z')
+  })
+
   test('a past one is queued again', async () => {
     const again = await ask(admin, '/v1/deliveries/dlv_1/redeliver', 'POST')
     expect(again).toMatchObject({

@@ -267,6 +267,7 @@ describe('the way to the server', () => {
     const server = ['--server', other.url]
     const commands = [
       ['wait', 'webhook/billing', '--for=condition=Ready', '--timeout', '0'],
+      ['ping', 'webhook/billing'],
       ...(body.startsWith('{"items"') ? [] : [['status'], ['deliveries', 'list'], ['token', 'list']]),
     ]
     for (const command of commands) {

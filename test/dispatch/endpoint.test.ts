@@ -122,6 +122,15 @@ describe('a 410', () => {
     })
   })
 
+  it('outlasts a resume that was withdrawn before it came, and is lifted by whatever is asked for after it', () => {
+    const resumed = configured(after(gone(5)), webhook(1, 'today'), false, 10)
+    const withdrawn = configured(resumed, webhook(1), false, 20)
+    expect(withdrawn.handledResumeAt).toBeNull()
+    const again = observe(withdrawn, gone(30), random)
+    expect(configured(again, webhook(1), false, 40).gone).not.toBeNull()
+    expect(configured(again, webhook(1, 'today'), false, 50)).toMatchObject({ gone: null, handledResumeAt: 'today' })
+  })
+
   it('that was lifted leaves the endpoint unproven until something arrives', () => {
     const lifted = configured(after(success(1), gone(5)), webhook(1, 'today'), false, 10)
     expect(lifted.unproven).toBe(true)

@@ -1,24 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createWorkbench, pass, webhook, type BenchOptions, type Workbench } from './harness.ts'
-import { createScriptedSender, type ScriptedSender } from './scripted-sender.ts'
-
-const URL_A = 'https://a.example/hooks'
-const SECOND = 1000
-
-let bench: Workbench
-let clock: FakeClock
-let sender: ScriptedSender
-
-async function start(given: BenchOptions = {}): Promise<void> {
-  clock = createFakeClock()
-  sender = createScriptedSender(() => clock.now())
-  bench = await createWorkbench({ webhooks: [webhook(URL_A)], clock, ...given, options: { sender, ...given.options } })
-}
-afterEach(() => bench.close())
-
-const states = async (name = 'billing') => (await bench.deliveries(name)).map((delivery) => delivery.state)
-const go = (ms: number) => pass(bench, clock, ms)
+import { beforeEach, describe, expect, it } from 'vitest'
+import { webhook } from './harness.ts'
+import { SECOND, URL_A, bench, clock, go, sender, start, states } from './scripted-bench.ts'
 
 describe('isolation', () => {
   it('one endpoint that hangs takes no more than its own places', async () => {

@@ -1,28 +1,19 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createWorkbench, pass, webhook, type BenchOptions, type Workbench } from './harness.ts'
-import { createScriptedSender, type ScriptedSender } from './scripted-sender.ts'
-
-const URL_A = 'https://a.example/hooks'
-const SECOND = 1000
-const MINUTE = 60 * SECOND
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
-
-let bench: Workbench
-let clock: FakeClock
-let sender: ScriptedSender
-
-async function start(given: BenchOptions = {}): Promise<void> {
-  clock = createFakeClock()
-  sender = createScriptedSender(() => clock.now())
-  bench = await createWorkbench({ webhooks: [webhook(URL_A)], clock, ...given, options: { sender, ...given.options } })
-}
-afterEach(() => bench.close())
-
-const states = async (name = 'billing') => (await bench.deliveries(name)).map((delivery) => delivery.state)
-const go = (ms: number) => pass(bench, clock, ms)
-const attempts = () => sender.requests.map((request) => request.header('x-nepenthes-attempt'))
+import { describe, expect, it } from 'vitest'
+import { webhook } from './harness.ts'
+import {
+  DAY,
+  HOUR,
+  MINUTE,
+  SECOND,
+  URL_A,
+  attempts,
+  bench,
+  clock,
+  go,
+  sender,
+  start,
+  states,
+} from './scripted-bench.ts'
 
 describe('a restart', () => {
   const asksForADay = { outcome: 'http', statusCode: 503, message: 'HTTP 503', retryAfter: '86400' } as const
@@ -167,5 +158,55 @@ describe('a step of the wall clock', () => {
     await bench.emit(['billing'])
     await go(SECOND)
     expect(sender.requests).toHaveLength(4)
+  })
+})
+
+describe('when a delivery is due', () => {
+  const due = async () => {
+    const [delivery] = await bench.deliveries()
+    return delivery ? bench.dispatcher.dueAt(delivery) - clock.now() : Number.NaN
+  }
+
+  it.each([
+    ['that stays right', 0, () => undefined],
+    ['that was ahead, and is set right', -3 * DAY, () => undefined],
+    ['that was ahead, and is set right before a restart', -3 * DAY, () => bench.restart()],
+    ['that was behind, and is set right', 3 * HOUR, () => undefined],
+  ])('is told by a clock %s: it is tried then', async (_, step, between) => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(MINUTE)
+    expect(attempts()).toEqual(['1', '2'])
+    clock.step(step)
+    await between()
+    const wait = await due()
+    expect(wait).toBeLessThanOrEqual(6 * MINUTE)
+    await go(Math.max(0, wait - 1))
+    expect(attempts()).toHaveLength(2)
+    // Nothing looks out for a step forwards: what it made due is tried when its wait is over.
+    await go(wait > 0 ? 1 : 6 * MINUTE)
+    expect(attempts()).toHaveLength(3)
+  })
+
+  it('is at once where nothing was tried yet, whatever clock gave the event its time', async () => {
+    await start({ webhooks: [webhook(URL_A, { spec: { enabled: false } })] })
+    clock.step(DAY)
+    await bench.emit(['billing'])
+    clock.step(-DAY)
+    expect(await due()).toBe(0)
+    await go(HOUR)
+    clock.step(2 * DAY)
+    expect(await due()).toBe(-DAY - HOUR)
+  })
+
+  it('is at once where the time is further away than any wait is', async () => {
+    await start()
+    sender.behave = () => 500
+    await bench.emit(['billing'])
+    await go(0)
+    const [delivery] = await bench.deliveries()
+    const far = { ...delivery, nextAttemptAt: clock.now() + 365 * DAY } as NonNullable<typeof delivery>
+    expect(bench.dispatcher.dueAt(far)).toBe(clock.now())
   })
 })

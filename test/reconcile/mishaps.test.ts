@@ -77,6 +77,33 @@ describe('the off switch', () => {
     expect(env.snapshot.api.enabled).toBe(false)
   })
 
+  it.each([
+    ['of a version there is not', (text: string) => text.replace('dev/v1', 'dev/v1beta1')],
+    ['without an apiVersion', (text: string) => text.replace('apiVersion: nepenthes.dev/v1\n', '')],
+  ])('works in a document %s, which else changes nothing, and stays thrown over a restart', async (_, mistake) => {
+    const programmed = () => {
+      const { enabled, displayName } = env.snapshot.webhooks.get('a')?.spec ?? {}
+      return [enabled, displayName]
+    }
+    await env.put({ 'a.yaml': webhookYaml('a', 'displayName: good') })
+    await env.put({ 'a.yaml': mistake(webhookYaml('a', 'displayName: new')) })
+    expect([programmed(), env.condition(A, 'Accepted')]).toEqual([[true, 'good'], 'False InvalidSpec'])
+    await env.put({ 'a.yaml': mistake(webhookYaml('a', 'displayName: new', 'enabled: false')) })
+    expect(programmed()).toEqual([false, 'good'])
+    await env.restart()
+    expect(programmed()).toEqual([false, 'good'])
+    await env.put({ 'a.yaml': webhookYaml('a', 'displayName: new') })
+    expect(programmed()).toEqual([true, 'new'])
+  })
+
+  it('is not thrown by what may be a resource of another product', async () => {
+    await env.put({ 'a.yaml': webhookYaml('a') })
+    const theirs = webhookYaml('a', 'enabled: false').replace('nepenthes.dev/v1', 'other.example/v1')
+    await env.put({ 'b.yaml': theirs })
+    expect(env.snapshot.webhooks.get('a')?.spec.enabled).toBe(true)
+    expect(env.condition(A, 'Ready')).toBe('True Ready')
+  })
+
   it('can be thrown back on a document that is still invalid', async () => {
     await env.put({ 'a.yaml': webhookYaml('a') })
     await env.put({ 'a.yaml': webhookYaml('a', 'enabled: false', INVALID) })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFile } from '../../src/resources/parse.ts'
 import type { ParsedFile } from '../../src/resources/resource.ts'
+import { createComposer } from '../../src/resources/yaml-composer.ts'
 import { LEXEMES_MAX, readTokens, SYNTAX_ERRORS_MAX } from '../../src/resources/yaml-tokens.ts'
 
 const HEAD = 'apiVersion: nepenthes.dev/v1\nkind: Webhook\nmetadata: {name: a}\n'
@@ -110,6 +111,27 @@ describe('reading ends with the first few errors', () => {
   test('of a million commas, before anything is made of them', () => {
     expect(amount('[,'.padEnd(MIB, ','))).toEqual({ tokens: 0, offset: 0 })
     expect(amount(`a: {\n${'  , # nothing\n'.repeat(70_000)}}`)).toEqual({ tokens: 0, offset: 0 })
+  })
+
+  test.each([
+    ['stray quotes', '"'.repeat(MIB), 'unexpected double-quoted-scalar at node end'],
+    ['second anchors', '&a '.repeat(MIB / 3), 'a node can have at most one anchor'],
+    ['second tags', '!!str '.repeat(MIB / 6), 'a node can have at most one tag'],
+    ['invalid escapes', `"${'\\q'.repeat(MIB / 2 - 1)}"`, 'invalid escape sequence'],
+  ])('of a document full of %s, of which no more are made', (_, text, message) => {
+    const composer = createComposer()
+    const composed: { readonly errors: readonly unknown[] }[] = []
+    readTokens(text, (token) => composed.push(...composer.next(token)) >= 0)
+    composed.push(...composer.end())
+    // What comes before the document, and what is in it, are counted apart.
+    for (const { errors } of composed) expect(errors.length).toBeLessThanOrEqual(2 * SYNTAX_ERRORS_MAX)
+    expect(composed).toHaveLength(1)
+    expect(read(text).problems[0]?.message).toContain(message)
+  })
+
+  test('an error after many warnings is told all the same', () => {
+    const unknownTags = Array.from({ length: 100 }, (_, index) => `- !unknown a${index}\n`).join('')
+    expect(problemsOf(read(`${unknownTags}- "a" "b"\n`)).map(({ code }) => code)).toContain('Unparsable')
   })
 
   test('and not before', () => {

@@ -270,6 +270,17 @@ items:
     })
   })
 
+  test('of another version are the resources they are, and judged by nothing else', () => {
+    const text = webhook('enabled: false, since: v2').replace('dev/v1', 'dev/v2')
+    const { documents, problems } = read(text)
+    expect(problems).toEqual([])
+    expect(documents.map(({ key }) => key)).toEqual(['Webhook/a'])
+    expect(documents[0]?.rawSpec).toMatchObject({ enabled: false, since: 'v2' })
+    expect(documents[0]?.problems.map(({ code }) => code)).toEqual(['WrongApiVersion'])
+    const theirs = read(text.replace('nepenthes.dev/v2', 'other.example/v2'))
+    expect([theirs.documents.length, theirs.problems.map(({ code }) => code)]).toEqual([0, ['WrongApiVersion']])
+  })
+
   test('one broken document silences the file, and the others still tell their problems', () => {
     const { documents, problems } = read(`${webhook('x: 1')}---\n"\n`)
     expect(documents).toEqual([])

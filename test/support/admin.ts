@@ -33,6 +33,8 @@ export interface AdminOptions {
   readonly clock?: Clock
   readonly problems?: readonly Problem[]
   readonly readiness?: AdminDependencies['readiness']
+  readonly ping?: AdminDependencies['ping']
+  readonly dueAt?: AdminDependencies['dueAt']
 }
 
 /** A real admin listener on a free loopback port, over a real store in a directory of its own. */
@@ -47,7 +49,9 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminUnder
   const server = createAdminServer({
     listing,
     deliveries: store,
+    dueAt: options.dueAt ?? (({ nextAttemptAt }) => nextAttemptAt),
     tokens: createHandTokens(),
+    ping: options.ping ?? (async () => fail({ reason: 'not-running', message: 'nothing sends here' })),
     readiness: options.readiness ?? (() => ({ ready: true, reasons: [] })),
     metrics: createMetrics({ version: '0', listing, pending: () => 0, circuitsOpen: () => 0, configVersion: () => 1 })
       .registry,

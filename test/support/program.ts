@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { vi } from 'vitest'
@@ -170,4 +172,16 @@ function until(
     },
     { timeout: 15_000, interval: 20 },
   )
+}
+
+/** Begins a request on each listener, and never ends it. */
+export async function sendHalves({ api, admin }: Pick<Program, 'api' | 'admin'>): Promise<void> {
+  for (const origin of [api, admin]) {
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+    await once(socket, 'connect')
+    socket.on('error', () => undefined)
+    socket.write('POST /api/v3/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{')
+  }
+  // One round trip later the server has the halves in hand.
+  await fetch(`${api}/api/v3`)
 }

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import type { Log } from '../../base/log.ts'
+import { NamedEntries } from './named-entries.ts'
 import { isBelow, type DirectoryIdentity } from './scan.ts'
 import { rootEntries, watchDirectory, type Waker } from './watch.ts'
 
@@ -25,7 +26,7 @@ export class Directories {
   readonly #events: DirectoriesEvents
   readonly #known = new Map<string, Known>()
   readonly #byInode = new Map<string, string>()
-  readonly #leading = new Map<string, { names: Set<string>; waker: Waker }>()
+  readonly #leading: NamedEntries
   readonly #closing = new Set<Promise<void>>()
   #unwatched = 0
   #warned = false
@@ -34,6 +35,7 @@ export class Directories {
     this.#root = root
     this.#log = log
     this.#events = events
+    this.#leading = new NamedEntries(log, { onEvent: () => events.onRoot(), onReady: () => undefined })
   }
 
   /** False while some directory cannot be watched (the system's limit, mostly): changes there show only to a scan. */
@@ -78,24 +80,12 @@ export class Directories {
 
   /** Watches the names that decide which directory the root is. */
   async watchRoot(): Promise<void> {
-    const entries = await rootEntries(this.#root)
-    for (const [path, { waker }] of this.#leading) {
-      if (entries.has(path)) continue
-      this.#leading.delete(path)
-      this.#close(waker)
-    }
-    for (const [path, names] of entries) {
-      const known = this.#leading.get(path)
-      if (known) known.names = names
-      else this.#leading.set(path, { names, waker: this.#watchLeading(path) })
-    }
+    this.#leading.watch(await rootEntries(this.#root))
   }
 
   async close(): Promise<void> {
     this.drop('')
-    for (const { waker } of this.#leading.values()) this.#close(waker)
-    this.#leading.clear()
-    await Promise.all(this.#closing)
+    await Promise.all([this.#leading.close(), ...this.#closing])
   }
 
   #watch(path: string, identity: DirectoryIdentity): Known {
@@ -111,16 +101,6 @@ export class Directories {
     })
     const known: Known = { identity, waker, watched: true }
     return known
-  }
-
-  #watchLeading(path: string): Waker {
-    return watchDirectory(path, {
-      onEvent: (name) => {
-        if (name === undefined || this.#leading.get(path)?.names.has(name)) this.#events.onRoot()
-      },
-      onReady: () => undefined,
-      onError: (err) => this.#log.debug({ err, directory: path }, 'what leads to the directory cannot be watched'),
-    })
   }
 
   #failed(known: Known, err: Error, directory: string): void {

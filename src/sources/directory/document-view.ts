@@ -28,9 +28,10 @@ const NOTHING: FileSays = { documents: [], kept: [], problems: [], notices: [], 
  * The resources of all files, derived from what each file says. Where two documents have the same kind and name the one that held the
  * name stays; among newcomers the first by path, in byte order, then by place. A file on its way out yields to any other.
  *
- * A mistake in `apiVersion`, `kind` or `metadata.name` makes a document one that cannot be told apart. It must not delete the resource
- * it was (a cluster would refuse it and keep the object), so until a reading without such problems, what was in force from that file
- * and is missing from it is kept. A document removed in the same edit is kept as long; one that moved yields to where it is now.
+ * A mistake in the group of `apiVersion`, in `kind` or in `metadata.name` makes a document one that cannot be told apart. It must not
+ * delete the resource it was (a cluster would refuse it and keep the object), so until a reading without such problems, what was in
+ * force from that file and is missing from it is kept. A document removed in the same edit is kept as long; one that moved yields to
+ * where it is now.
  */
 export class DocumentView {
   readonly #files = new Map<string, FileSays>()

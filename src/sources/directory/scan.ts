@@ -42,6 +42,8 @@ export interface ScanOutcome {
   /** Directories met, entered or not. */
   readonly directories: ReadonlySet<string>
   readonly files: ReadonlySet<string>
+  /** Of the files those that are links, the ones of `..data` mounts left out. */
+  readonly links: ReadonlySet<string>
   /** Directories that are there but cannot be listed, and links that lead nowhere just now. */
   readonly failures: ReadonlyMap<string, Failure>
   /** The device the root is on, if it was listed. */
@@ -79,6 +81,7 @@ class Scan implements ScanOutcome {
   readonly listed = new Set<string>()
   readonly directories = new Set<string>()
   readonly files = new Set<string>()
+  readonly links = new Set<string>()
   readonly failures = new Map<string, Failure>()
   rootDevice: number | undefined
   missing = false
@@ -89,7 +92,7 @@ class Scan implements ScanOutcome {
   readonly #knownDevice: number | undefined
   #entriesLeft: number
   #queue: string[] = []
-  #links: string[] = []
+  #linkedDirectories: string[] = []
 
   constructor(root: string, { shape, entriesMax, events, knownDevice }: ScanOptions) {
     this.#root = root
@@ -102,7 +105,7 @@ class Scan implements ScanOutcome {
   async run(from: string): Promise<void> {
     this.#queue.push(from)
     for (;;) {
-      const path = this.#queue.shift() ?? this.#links.shift()
+      const path = this.#queue.shift() ?? this.#linkedDirectories.shift()
       if (path === undefined || this.#events.stopped()) return
       await this.#visit(path, path === from)
     }
@@ -145,6 +148,7 @@ class Scan implements ScanOutcome {
       const child = path === '' ? entry.name : `${path}/${entry.name}`
       // In a mount the links are the mount's: a link it does not cover is a leftover about to be removed.
       if (covered.has(entry.name) || (mounted && entry.isSymbolicLink())) continue
+      if (this.#shape.isFile(child) && entry.isSymbolicLink()) this.links.add(child)
       if (this.#shape.isFile(child)) looks.push(child)
       else if (entry.isDirectory()) this.#queue.push(child)
       else if (entry.isSymbolicLink()) await this.#followLink(child)
@@ -159,7 +163,7 @@ class Scan implements ScanOutcome {
   /** A link with no name of a file may lead to a directory. While it leads nowhere, what was behind it is not believed gone. */
   async #followLink(path: string): Promise<void> {
     const identity = await identify(join(this.#root, path))
-    if (identity.ok) this.#links.push(path)
+    if (identity.ok) this.#linkedDirectories.push(path)
     else await this.#noteUnmet(path, false, identity.error)
   }
 

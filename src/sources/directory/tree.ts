@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts'
 import { Directories } from './directories.ts'
 import { emptyBatch, FileTable, type TreeBatch } from './file-table.ts'
 import { failureOf, type Failure } from './files.ts'
+import { LinkTargets } from './link-targets.ts'
 import { MOUNT_LINK } from './mount.ts'
 import {
   answers,
@@ -61,6 +62,7 @@ export class FileTree<T> {
   readonly #root: string
   readonly #files: FileTable<T>
   readonly #directories: Directories
+  readonly #targets: LinkTargets
   readonly #failures = new Map<string, Failure>()
   readonly #scans = new KeyQueue()
   readonly #stopping = new AbortController()
@@ -90,6 +92,7 @@ export class FileTree<T> {
       onReady: (directory) => this.#scans.add([directory]),
       onRoot: () => this.#scans.add([EVERYTHING]),
     })
+    this.#targets = new LinkTargets(this.#root, options.log, (paths) => this.#files.touch(paths))
   }
 
   /** False until all that the first complete scan met has been read. */
@@ -136,7 +139,7 @@ export class FileTree<T> {
     this.#stopping.abort()
     await this.#loops
     this.#timer?.cancel()
-    await this.#directories.close()
+    await Promise.all([this.#directories.close(), this.#targets.close()])
     this.#answer()
   }
 
@@ -222,6 +225,7 @@ export class FileTree<T> {
     this.#rootDevice = outcome.rootDevice ?? this.#rootDevice
     for (const path of outcome.listed) if (!mounts.has(path)) this.#files.unmount(path)
     this.#conclude(from, outcome, deep)
+    await this.#targets.scanned(outcome, deep)
   }
 
   get #knownDevice(): number | undefined {

@@ -1,4 +1,4 @@
-import { lstat, readlink } from 'node:fs/promises'
+import { lstat, readlink, realpath } from 'node:fs/promises'
 import { basename, dirname, join, parse, resolve, sep } from 'node:path'
 import { watch } from 'chokidar'
 import { toError } from '../../base/errors.ts'
@@ -45,22 +45,45 @@ const LINKS_MAX = 40
  * replaced by a symlink swap changes nothing inside the old tree, so these names are watched as well. Directory -> names.
  */
 export async function rootEntries(root: string): Promise<Map<string, Set<string>>> {
+  const { entries } = await wayTo(resolve(root))
+  return add(entries, resolve(root))
+}
+
+/**
+ * What decides what the file is that `link` leads to: every other link on the way, and the name at its end, whether or not there is
+ * something of that name now. Directory -> names.
+ */
+export async function targetEntries(link: string): Promise<Map<string, Set<string>>> {
+  const { entries, end } = await wayTo(link)
+  const own = entries.get(dirname(link))
+  own?.delete(basename(link))
+  if (own?.size === 0) entries.delete(dirname(link))
+  // By its real name: a directory that is watched through a link stays the one that it was.
+  const directory = await realpath(dirname(end)).catch(() => undefined)
+  return directory === undefined ? entries : add(entries, join(directory, basename(end)))
+}
+
+/** The links on the way to `path`, which may be one itself; `end` is where the last link of its own name leads. */
+async function wayTo(path: string): Promise<{ entries: Map<string, Set<string>>; end: string }> {
   const entries = new Map<string, Set<string>>()
-  const add = (path: string) => {
-    const names = entries.get(dirname(path)) ?? new Set()
-    entries.set(dirname(path), names.add(basename(path)))
-  }
-  add(resolve(root))
-  const targets = [resolve(root)]
+  const targets = [path]
+  let end = path
   for (let i = 0; i < targets.length && i < LINKS_MAX; i++) {
-    for (const prefix of prefixes(targets[i] ?? '')) {
+    const way = targets[i] ?? ''
+    for (const prefix of prefixes(way)) {
       const target = await linkTarget(prefix)
       if (target === undefined) continue
-      add(prefix)
+      add(entries, prefix)
       targets.push(target)
+      if (prefix === end) end = target
     }
   }
-  return entries
+  return { entries, end }
+}
+
+function add(entries: Map<string, Set<string>>, path: string): Map<string, Set<string>> {
+  const names = entries.get(dirname(path)) ?? new Set()
+  return entries.set(dirname(path), names.add(basename(path)))
 }
 
 function prefixes(path: string): string[] {

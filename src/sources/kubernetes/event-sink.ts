@@ -61,7 +61,6 @@ export class EventSink {
   readonly #told = new Map<ResourceKey, Told>()
   /** It has been said that events may not be written. */
   #refused = false
-  #unsubscribe: () => void = () => undefined
 
   constructor(options: EventSinkOptions) {
     this.#options = options
@@ -77,12 +76,11 @@ export class EventSink {
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.#loop.add(keys))
+    this.#loop.start()
   }
 
-  async stop(): Promise<void> {
-    this.#unsubscribe()
-    await this.#loop.stop()
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   /** One turn at a time: what is true once it may be written is what is told. */

@@ -1,4 +1,5 @@
 import { microTime, sleep, type Clock } from '../../base/clock.ts'
+import { UserError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { isRecord } from '../../resources/finding.ts'
@@ -108,7 +109,7 @@ export class EnvironmentLease {
       if (signal.aborted) return
       if (attempt !== 'held' && 'heldBy' in attempt) {
         this.#renewedAt = -Infinity
-        this.#lost.resolve(new Error(`the lease ${LEASE_NAME} was taken over by ${attempt.heldBy}`))
+        this.#lost.resolve(takenOver(this.#options.namespace, attempt.heldBy))
         return
       }
       if (attempt === 'held') this.#told = undefined
@@ -215,4 +216,11 @@ export class EnvironmentLease {
     this.#renewedAt = startedAt
     return 'held'
   }
+}
+
+function takenOver(namespace: string, holder: string): UserError {
+  return new UserError(
+    `the lease ${LEASE_NAME} of the namespace ${namespace} was taken over by ${holder}: ` +
+      'one operator serves a namespace, and this one, started anew, waits until that one is gone',
+  )
 }

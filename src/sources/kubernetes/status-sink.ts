@@ -62,7 +62,6 @@ export class StatusSink {
   readonly #onObject = new Map<ResourceKey, OnObject>()
   /** It has been said that statuses may not be written. */
   #refused = false
-  #unsubscribe: () => void = () => undefined
 
   constructor(options: StatusSinkOptions) {
     this.#options = options
@@ -85,12 +84,11 @@ export class StatusSink {
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.#loop.add(keys))
+    this.#loop.start()
   }
 
-  async stop(): Promise<void> {
-    this.#unsubscribe()
-    await this.#loop.stop()
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {

@@ -2,9 +2,12 @@ import { backoffMs } from '../../base/backoff.ts'
 import { sleep, type Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import type { ResourceKey } from '../../resources/resource.ts'
+import type { StatusListing } from '../../status/listing.ts'
 import type { Failure } from './failure.ts'
 
 export interface WriteLoopOptions {
+  /** Names the resources of which something else is said now. */
+  readonly listing: Pick<StatusListing, 'subscribe'>
   /** Writes what is to be written of one resource; a failure is one that may pass. Must not throw. */
   readonly write: (key: ResourceKey, signal: AbortSignal) => Promise<Written>
   /** Whether this operator is the one to write just now. */
@@ -32,9 +35,15 @@ export class WriteLoop {
   readonly #underWay = new Map<ResourceKey, Promise<void>>()
   #pausing: Promise<void> | undefined
   #failures = 0
+  #unsubscribe: () => void = () => undefined
 
   constructor(options: WriteLoopOptions) {
     this.#options = options
+  }
+
+  /** From now on writes whatever the listing names. */
+  start(): void {
+    this.#unsubscribe = this.#options.listing.subscribe((keys) => this.add(keys))
   }
 
   add(keys: Iterable<ResourceKey>): void {
@@ -44,6 +53,7 @@ export class WriteLoop {
 
   /** Nothing runs after this resolves. */
   async stop(): Promise<void> {
+    this.#unsubscribe()
     this.#stopping.abort()
     await Promise.all([...this.#underWay.values(), this.#pausing])
   }
