@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { createFakeClock } from '../support/fake-clock.ts'
+import { createFakeClock } from '../fake-clock.ts'
 import {
   ApiError,
   type FakeApiServer,
@@ -12,11 +12,11 @@ import {
   type KubeObject,
   type Manifest,
   startFakeApiServer,
-} from '../support/fake-apiserver/index.ts'
-import { CRDS, type Json, runKubectl } from './cluster.ts'
-import { at, webhook, webhooksPath } from './manifests.ts'
+} from './index.ts'
+import { CRDS, type Json, runKubectl } from '../../kubernetes/cluster.ts'
+import { at, webhook, webhooksPath } from '../../kubernetes/manifests.ts'
 
-/** What only the fake can do: be troubled. What it has in common with a real server stands in the other files of this directory. */
+/** What only the fake can do: be troubled. What it has in common with a real server stands in test/kubernetes. */
 const clock = createFakeClock()
 let server: FakeApiServer
 let agent: Agent
