@@ -50,6 +50,8 @@ export class EnvironmentLease {
   readonly #stopping = new AbortController()
   readonly #lost = Promise.withResolvers<Error>()
   #known: Held | undefined
+  /** The last attempt was ours and succeeded, so `#known` is most likely what the server still has. */
+  #isCurrent = false
   #renewedAt = -Infinity
   #renewing: Promise<void> = Promise.resolve()
   #told: string | undefined
@@ -140,8 +142,21 @@ export class EnvironmentLease {
     } else log.warn({ namespace, reason: attempt.message }, 'the lease cannot be reached; trying again')
   }
 
-  /** One look, and one try to take or renew it. */
+  /**
+   * One try to take or renew it. What is ours is renewed without a look at it first: with a server that takes 9 s to answer, both
+   * together would take longer than the lease lasts.
+   */
   async #attempt(): Promise<Attempt> {
+    const { signal } = this.#stopping
+    const known = this.#isCurrent ? this.#known : undefined
+    this.#isCurrent = false
+    const renewed = known && (await this.#put(known.resourceVersion, this.#spec(known.spec), signal))
+    const attempt = renewed && isSettled(renewed) ? renewed : await this.#lookAndTake()
+    this.#isCurrent = attempt === 'held'
+    return attempt
+  }
+
+  async #lookAndTake(): Promise<Attempt> {
     const { api, identity, clock } = this.#options
     const { signal } = this.#stopping
     const found = await api.call({ path: `${this.#path}/${LEASE_NAME}`, signal })
@@ -215,4 +230,9 @@ export class EnvironmentLease {
     this.#renewedAt = startedAt
     return 'held'
   }
+}
+
+/** Unless it is that the lease is another one by now, or gone, there is no use in looking. */
+function isSettled(attempt: Attempt): boolean {
+  return attempt === 'held' || ('kind' in attempt && attempt.kind === 'unavailable')
 }
