@@ -69,7 +69,8 @@ describe('one object', () => {
   })
 
   test('keeps its version when nothing changes', async () => {
-    const object = await create('still')
+    // The first write stores the default of the status, which until then is filled in whenever the object is read.
+    const { body: object } = await put('still', await create('still'))
     const same = await put('still', object)
     expect(same.status).toBe(200)
     expect(at(same.body, 'metadata.resourceVersion')).toBe(at(object, 'metadata.resourceVersion'))
@@ -114,7 +115,7 @@ describe('one object', () => {
       { op: 'add', path: '/metadata/annotations', value: { 'a.example/b': 'c' } },
     ])
     expect(at(done.body, 'spec.projects')).toEqual(['b'])
-    expect(at(done.body, 'metadata.annotations')).toEqual({ 'a.example/b': 'c' })
+    expect(at(done.body, 'metadata.annotations')).toMatchObject({ 'a.example/b': 'c' })
   })
 
   test('takes no strategic merge patch: it is a custom resource', async () => {
@@ -165,7 +166,7 @@ describe('what is refused', () => {
 
   test('a kind that does not belong there, and a name that is none', async () => {
     const other = await cluster.request('POST', path(), { body: { ...webhook('x'), kind: 'ApiSettings' } })
-    expect(other.status).toBe(400)
+    expect([other.status, at(other.body, 'details.causes.0.field')]).toEqual([422, 'kind'])
     const named = await cluster.request('POST', path(), { body: webhook('Not_A_Name') })
     expect([named.status, at(named.body, 'details.causes.0.field')]).toEqual([422, 'metadata.name'])
   })

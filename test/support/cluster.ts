@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { customResourceDefinition } from '../../src/resources/crd.ts'
 import { KIND_NAMES } from '../../src/resources/kinds.ts'
 import { startFakeApiServer, type AccessRule, type FakeApiServer, type Manifest } from './fake-apiserver/index.ts'
@@ -20,9 +21,12 @@ export function installDefinitions(server: FakeApiServer): void {
 }
 
 /** A cluster with our definitions, whose operator may do what the shipped Role allows. */
-export async function startCluster({ definitions = true } = {}): Promise<FakeApiServer> {
+export async function startCluster({
+  definitions = true,
+  clock = systemClock,
+}: { definitions?: boolean; clock?: Clock } = {}): Promise<FakeApiServer> {
   const users = [{ name: 'operator', token: TOKEN, rules: shippedRules() }]
-  const server = await startFakeApiServer({ tls: true, users })
+  const server = await startFakeApiServer({ tls: true, users, clock })
   if (definitions) installDefinitions(server)
   return server
 }

@@ -60,6 +60,8 @@ export class StatusSink {
   readonly #options: StatusSinkOptions
   readonly #loop: WriteLoop
   readonly #onObject = new Map<ResourceKey, OnObject>()
+  /** Their last write came too late: the object had changed. Once it is known how, they are written whatever its version. */
+  readonly #overtaken = new Set<ResourceKey>()
   /** It has been said that statuses may not be written. */
   #refused = false
   #unsubscribe: () => void = () => undefined
@@ -76,8 +78,12 @@ export class StatusSink {
     const known = this.#onObject.get(key)
     if (typeof uid !== 'string' || (known?.uid === uid && isNoNews(version, known.version))) return
     const found = this.#writtenOf({ uid, version }, isRecord(object['status']) ? object['status'] : {})
-    if (known?.uid !== uid) return void this.#onObject.set(key, found)
-    if (found.statement === known.statement) return
+    if (known?.uid !== uid) {
+      this.#overtaken.delete(key)
+      return void this.#onObject.set(key, found)
+    }
+    if (this.#overtaken.has(key)) this.#loop.add([key])
+    if (found.statement === known.statement) return void this.#onObject.set(key, { ...known, version })
     // Ours, of which the answer is still on its way; or somebody else's.
     const mends = found.at - known.mendedAt >= MEND_MS
     this.#onObject.set(key, { ...found, mendedAt: mends ? found.at : known.mendedAt })
@@ -102,8 +108,12 @@ export class StatusSink {
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined || signal.aborted) return 'nothing to write'
     if (!mayWrite()) return 'not ours to write'
-    const applied = await this.#apply(resource, uid, signal)
-    if (!applied.ok) return this.#judge(key, applied.error)
+    const known = this.#onObject.get(key)
+    // Made anew meanwhile, and not judged yet.
+    if (known && known.uid !== uid) return 'nothing to write'
+    const version = this.#overtaken.delete(key) ? '' : (known?.version ?? '')
+    const applied = await this.#apply(resource, { uid, version }, signal)
+    if (!applied.ok) return this.#judge(key, { uid, version }, applied.error)
     this.#refused = false
     this.#keep(key, this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource)))
     return 'written'
@@ -121,6 +131,7 @@ export class StatusSink {
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined) {
       this.#onObject.delete(key)
+      this.#overtaken.delete(key)
       return false
     }
     const before = this.#onObject.get(key)
@@ -129,9 +140,10 @@ export class StatusSink {
     return before.counters !== now.counters && now.at - before.at >= COUNTERS_MS
   }
 
+  /** With its version, a status never lands on another object of the same name: for a status the server does not look at the uid. */
   #apply(
     { apiVersion, kind, metadata, status }: ResourceWithStatus,
-    uid: string,
+    { uid, version }: Pick<OnObject, 'uid' | 'version'>,
     signal: AbortSignal,
   ): Promise<Result<unknown, Failure>> {
     const { api, namespace } = this.#options
@@ -140,20 +152,29 @@ export class StatusSink {
       path: `${resourcePath(kind as Kind, namespace)}/${metadata.name}/status`,
       query: { fieldManager: FIELD_MANAGER, force: 'true' },
       contentType: 'application/apply-patch+yaml',
-      // With the uid, a status never lands on another object of the same name.
-      body: { apiVersion, kind, metadata: { name: metadata.name, namespace, uid }, status },
+      body: {
+        apiVersion,
+        kind,
+        metadata: { name: metadata.name, namespace, uid, ...(version !== '' && { resourceVersion: version }) },
+        status,
+      },
       signal,
     })
   }
 
-  #judge(key: ResourceKey, failure: Failure): Written {
+  #judge(key: ResourceKey, { uid, version }: Pick<OnObject, 'uid' | 'version'>, failure: Failure): Written {
     const { log } = this.#options
     const fields = { resource: key, reason: failure.message }
+    const known = this.#onObject.get(key)
     switch (failure.kind) {
       case 'missing':
+        // If it is made anew, its status is judged anew.
+        if (known?.uid === uid) this.#onObject.delete(key)
+        return 'nothing to write'
       case 'conflict':
-        // Deleted, or made anew meanwhile: the watch tells, and then its status is judged again.
-        this.#onObject.delete(key)
+        this.#overtaken.add(key)
+        // Else the watch is still to tell what has changed.
+        if (known?.uid === uid && known.version !== version) this.#loop.add([key])
         return 'nothing to write'
       case 'refused':
       case 'expired':

@@ -102,7 +102,9 @@ function crdProblems(crd: KubeObject, cel: CelRules): Cause[] {
     problems.push(wrong('spec.versions', versions.length, 'must have exactly one version marked as storage version'))
   return [
     ...problems,
-    ...versions.flatMap((version, index) => versionProblems(version, `spec.versions[${index}]`, cel)),
+    ...versions.flatMap((version, index) =>
+      versionProblems(version, versions.length === 1 ? 'spec' : `spec.versions[${index}]`, cel),
+    ),
   ]
 }
 
@@ -116,13 +118,14 @@ function versionProblems(version: CrdVersion, place: string, cel: CelRules): Cau
   ]
 }
 
-/** One may select by scalars only, and by those that the schema declares. */
+/** One may select by scalars only, and by those that the schema declares. Of a single version the server speaks as of all. */
 function unselectable({ selectableFields = [] }: CrdVersion, schema: Schema, place: string): Cause[] {
   return selectableFields.flatMap(({ jsonPath }, index) => {
     let found: Schema | undefined = schema
     for (const step of jsonPath.slice(1).split('.')) found = found && propertySchema(found, step)
     if (['string', 'boolean', 'integer'].includes(found?.type ?? '')) return []
-    const why = 'must point to a field of type string, boolean or integer'
+    const why =
+      'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.'
     return [wrong(`${place}.selectableFields[${index}].jsonPath`, jsonPath, why)]
   })
 }

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../../src/base/clock.ts'
 import { ApiError, badRequest } from './api-error.ts'
 import { CRD_KEY } from './built-ins.ts'
 import { instancesOf, crdSpec } from './custom-resources.ts'
+import { breakConnection } from './faults.ts'
 import { type Fields, type KubeObject, sameJson } from './object.ts'
 import { demandReached, predicate, revisionOf, type ListQuery } from './reads.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -193,7 +194,7 @@ function stream(
     end,
     reset() {
       stop()
-      response.socket?.resetAndDestroy()
+      breakConnection(response)
     },
     freeze() {
       frozen ??= []

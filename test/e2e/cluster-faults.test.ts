@@ -1,0 +1,214 @@
+import { Webhook } from 'standardwebhooks'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { secret, startCluster, webhook } from '../support/cluster.ts'
+import type { FakeApiServer, Fault } from '../support/fake-apiserver/index.ts'
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
+import {
+  createDataPlace,
+  startInProcess,
+  type DataPlace,
+  type ProgramInProcess,
+} from '../support/program-in-process.ts'
+import { createReceiver, type Answer, type Received, type Receiver } from '../support/receiver.ts'
+
+const FIRST = 'the first secret, long enough'
+const SECOND = 'the second secret, long enough'
+const HOUR_MS = 3_600_000
+
+let clock: FakeClock
+let server: FakeApiServer
+let receiver: Receiver
+let place: DataPlace
+let program: ProgramInProcess
+
+const hook = (spec: Record<string, unknown> = {}) =>
+  webhook('hook', { url: receiver.url, signature: { secretKeyRef: { name: 'hook', key: 'secret' } }, ...spec })
+
+/** Looks until it holds, a second going by with each look. */
+function until<T>(look: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(
+    async () => {
+      clock.advance(1000)
+      return await look()
+    },
+    { timeout: 15_000, interval: 10 },
+  )
+}
+
+interface Status {
+  readonly observedGeneration?: number
+  readonly conditions?: readonly { type: string; status: string; reason: string }[]
+}
+
+/** What the server has of what is said of an object: its conditions, of its newest generation. */
+function said(name: string): Record<string, string> {
+  const object = server.objects.get('webhooks', name)
+  const { observedGeneration, conditions = [] } = (object?.status ?? {}) as Status
+  if (observedGeneration !== object?.metadata.generation) return {}
+  return Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]))
+}
+
+const untilSaid = (name: string, expected: Record<string, string>) =>
+  until(() => expect(said(name)).toMatchObject(expected))
+
+function expectSigned({ body, headers }: Received, secretText: string): void {
+  const verify = () =>
+    new Webhook(secretText, { format: 'raw' }).verify(String(body), headers as Record<string, string>)
+  // It was sent on our clock.
+  vi.useFakeTimers({ toFake: ['Date'], now: Number(headers['webhook-timestamp']) * 1000 })
+  expect(verify).not.toThrow()
+  vi.useRealTimers()
+}
+
+beforeEach(async () => {
+  clock = createFakeClock()
+  server = await startCluster({ clock })
+  receiver = await createReceiver()
+  place = createDataPlace(server)
+  server.objects.put(secret('hook', { secret: FIRST }))
+  server.objects.put(hook())
+  program = await startInProcess(place, clock)
+  await untilSaid('hook', { Ready: 'True Ready' })
+})
+afterEach(async () => {
+  expect(await program.metric('nepenthes_watch_drift_total')).toBe(0)
+  await program.app.stop()
+  expect(clock.timers).toBe(0)
+  await vi.waitFor(() => expect([server.sockets, receiver.connections]).toEqual([[], 0]), { timeout: 5_000 })
+  await server.close()
+  await receiver.close()
+  place.dispose()
+})
+
+describe('while a delivery is under way, its Secret', () => {
+  let answer: (answer: Answer) => void
+
+  /** A delivery that is answered when the test says so; those after it at once. */
+  beforeEach(async () => {
+    const { promise, resolve } = Promise.withResolvers<Answer>()
+    answer = resolve
+    receiver.answer = (_, index) => (index === 0 ? promise : 204)
+    await program.createProject('one')
+    await until(() => expect(receiver.requests).toHaveLength(1))
+  })
+
+  /** The second request is another try of the first, and nothing comes after it. */
+  async function triedAgain(secretText: string): Promise<void> {
+    await untilSaid('hook', { Ready: 'True Ready', Delivering: 'True Delivered' })
+    const [first, second] = receiver.requests as [Received, Received]
+    expectSigned(first, FIRST)
+    expectSigned(second, secretText)
+    expect([second.headers['webhook-id'], second.body]).toEqual([first.headers['webhook-id'], first.body])
+    expect(receiver.requests).toHaveLength(2)
+  }
+
+  it('is rotated: the next try is signed anew', async () => {
+    server.objects.put(
+      webhook('after', { events: ['project:updated'], signature: { secretKeyRef: { name: 'after', key: 'secret' } } }),
+    )
+    await untilSaid('after', { ResolvedRefs: 'False SecretNotFound' })
+    server.objects.put(secret('hook', { secret: SECOND }))
+    // Told by the same watch: once this is known, so is that.
+    server.objects.put(secret('after', { secret: FIRST }))
+    await untilSaid('after', { Ready: 'True Ready' })
+    answer(500)
+    await triedAgain(SECOND)
+  })
+
+  it.each([
+    ['deleted', () => server.objects.delete('secrets', 'hook'), 'SecretNotFound'],
+    [
+      'closed to webhooks',
+      () => server.objects.put(secret('hook', { secret: FIRST }, { open: false })),
+      'RefNotPermitted',
+    ],
+    ['spoilt', () => server.objects.put(secret('hook', { secret: 'short' })), 'InvalidSecret'],
+  ])('is %s: the next try waits, for hours, until there is one again', async (_how, change, reason) => {
+    change()
+    await untilSaid('hook', { ResolvedRefs: `False ${reason}` })
+    answer(500)
+    for (let hours = 0; hours < 10; hours += 1) {
+      clock.advance(HOUR_MS)
+      await until(() => expect(receiver.requests).toHaveLength(1))
+    }
+    server.objects.put(secret('hook', { secret: SECOND }))
+    await triedAgain(SECOND)
+  })
+
+  it('is deleted and made again at once, with another value: the next try is signed with that', async () => {
+    server.objects.delete('secrets', 'hook')
+    server.objects.put(secret('hook', { secret: SECOND }))
+    answer(500)
+    await triedAgain(SECOND)
+  })
+})
+
+/** Whatever somebody may want of an operator in a minute, and what has to come of it. */
+async function goOn(): Promise<void> {
+  server.objects.put(hook({ description: 'edited' }))
+  server.objects.put(secret('hook', { secret: SECOND }))
+  server.objects.put(webhook('new', { url: `${receiver.url}&new` }))
+  server.objects.delete('webhooks', 'old')
+}
+
+async function expectAllDone(): Promise<void> {
+  for (const name of ['hook', 'new']) await untilSaid(name, { Ready: 'True Ready', Programmed: 'True Programmed' })
+  await until(async () => expect(await program.isKnown('Webhook/old')).toBe(false))
+  await program.createProject('after')
+  await until(() => expect(receiver.requests).toHaveLength(2))
+  const [signed] = receiver.requests.filter(({ path }) => !path.endsWith('&new'))
+  expectSigned(signed as Received, SECOND)
+  for (const name of ['hook', 'new']) await untilSaid(name, { Delivering: 'True Delivered' })
+  expect(server.objects.get('leases', 'nepenthes-operator')?.spec).toMatchObject({ leaseTransitions: 0 })
+}
+
+/** Time goes by, a second at a turn. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 1000) {
+    clock.advance(1000)
+    await new Promise(setImmediate)
+  }
+}
+
+/** Nothing gets through, and nobody says so. */
+async function blackhole(ms: number): Promise<void> {
+  const lift = server.faults.inject({}, { kind: 'hang' })
+  for (const watch of server.watches) watch.freeze()
+  await goOn()
+  await pass(ms)
+  lift()
+}
+
+const slowly = (fault: Fault) => async () => {
+  server.faults.inject({}, fault)
+  for (const watch of server.watches) watch.reset()
+  server.compact()
+  await goOn()
+  await pass(120_000)
+}
+
+/** What goes wrong, and when what people do meanwhile is done. */
+const TROUBLES: [string, () => Promise<void>][] = [
+  ['nothing', goOn],
+  ['a wall clock that steps an hour forward', async () => (clock.step(HOUR_MS), goOn())],
+  ['a wall clock that steps an hour back', async () => (clock.step(-HOUR_MS), goOn())],
+  ['a standstill of 20 s', async () => (await goOn(), clock.stall(20_000))],
+  ['a standstill of 20 s before', async () => (clock.stall(20_000), goOn())],
+  ['a server that goes and comes back as it was', async () => (await server.stop(), await goOn(), server.restart())],
+  ['no sign of the server for 10 s', () => blackhole(10_000)],
+  ['no sign of the server for 10 min', () => blackhole(600_000)],
+  ['a server that takes 9 s for each answer', slowly({ kind: 'slow', delayMs: 9_000 })],
+  ['a server whose answers come in dribs and drabs', slowly({ kind: 'trickle', bytes: 20 })],
+]
+
+describe('in the end all is as it would have been', () => {
+  beforeEach(async () => {
+    server.objects.put(webhook('old', {}))
+    await untilSaid('old', { Ready: 'True Ready' })
+  })
+
+  it.each(TROUBLES)('without %s', async (_what, trouble) => {
+    await trouble()
+    await expectAllDone()
+  })
+})
