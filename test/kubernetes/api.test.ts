@@ -313,6 +313,14 @@ describe('a watch', () => {
 })
 
 describe('built-in kinds', () => {
+  test('a lease that is gone comes back by an update of it, whatever its version was', async () => {
+    const leases = `/apis/coordination.k8s.io/v1/namespaces/${cluster.namespace}/leases`
+    const metadata = { name: 'gone', resourceVersion: '1' }
+    const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: { holderIdentity: 'a' } }
+    const { status, body } = await cluster.request('PUT', `${leases}/gone`, { body: lease })
+    expect([status, at(body, 'spec.holderIdentity')]).toEqual([201, 'a'])
+  })
+
   test('a lease is taken by one of two', async () => {
     const leases = `/apis/coordination.k8s.io/v1/namespaces/${cluster.namespace}/leases`
     const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'leader' }, spec: {} }

@@ -303,9 +303,11 @@ describe('a definition that goes', () => {
       spec: { ...definition.spec, versions: [{ ...version, ...change }] },
     })
     const selecting = changed({ selectableFields: [{ jsonPath: '.spec.extra' }] })
-    expect(await bad('apply --server-side -f -', selecting)).toContain('selectableFields[0].jsonPath')
+    expect(await bad('apply --server-side -f -', selecting)).toContain('spec.selectableFields[0].jsonPath')
     expect(await bad('apply --server-side -f -', changed({ storage: false }))).toContain('spec.versions')
-    expect(await bad('apply --server-side -f -', changed({ schema: {} }))).toContain('openAPIV3Schema')
+    expect(await bad('apply --server-side -f -', changed({ schema: {} }))).toContain(
+      'spec.versions[0].schema.openAPIV3Schema',
+    )
   })
 })
 

@@ -115,10 +115,10 @@ describe('writing statuses', () => {
 
   it('counters ride along, or are written every 15 minutes', async () => {
     say('a', 'one', { delivery: { consecutiveFailures: 0, pending: 1 } })
-    await written('a', 'one')
+    await writtenNow('a', 'one')
     say('a', 'one', { delivery: { consecutiveFailures: 0, pending: 2 } })
     say('a', 'two', { delivery: { consecutiveFailures: 0, pending: 3 } })
-    await written('a', 'two')
+    await writtenNow('a', 'two')
     expect(patches()).toBe(2)
     expect(stored('a')).toMatchObject({ delivery: { pending: 3 } })
     bench.clock.advance(15 * 60_000)
@@ -232,6 +232,43 @@ describe('writing statuses', () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'two')
     await written('b', 'two')
+  })
+
+  const see = (name: string) => {
+    const object = bench.server.objects.get('webhooks', name)
+    if (object) sink.seen(`Webhook/${name}`, object)
+  }
+
+  it('never lands on an object that was made anew in its place, however little is known of it', async () => {
+    see('a')
+    say('a', 'of the first')
+    await written('a', 'of the first')
+    const first = shown.get('Webhook/a') as ResourceWithStatus
+    bench.server.objects.delete('webhooks', 'a')
+    bench.server.objects.put(webhook('a', {}))
+    shown.set('Webhook/a', { ...first, status: { observedGeneration: 1, conditions: [] } })
+    told(new Set<ResourceKey>(['Webhook/a']))
+    await vi.waitFor(() => expect(patches()).toBe(2))
+    see('a')
+    await seconds(20)
+    expect([patches(), stored('a')]).toEqual([2, { observedGeneration: -1 }])
+    say('a', 'of the second')
+    await written('a', 'of the second')
+  })
+
+  it('is written again when the object was changed under its hands, once it is known how', async () => {
+    see('a')
+    const changed = (team: string) => bench.server.objects.put(webhook('a', {}, { labels: { team } }))
+    changed('one')
+    say('a', 'one')
+    await vi.waitFor(() => expect(patches()).toBe(1))
+    await seconds(20)
+    expect(stored('a')).toEqual({ observedGeneration: -1 })
+    see('a')
+    // Not even somebody who never stops changing it keeps it from being written.
+    changed('two')
+    await written('a', 'one')
+    expect(patches()).toBe(2)
   })
 
   it('a thousand turns at once all arrive, and never more of them than the budget allows', async () => {

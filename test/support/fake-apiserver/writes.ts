@@ -32,8 +32,13 @@ export type PatchType = 'merge' | 'json' | 'strategic' | 'apply'
 /** The writing verbs. Objects come and go in the version of the request; the store has the stored one. */
 export interface Writes {
   create(write: Write, body: KubeObject): KubeObject
-  update(write: Write, body: KubeObject): KubeObject
-  patch(write: Write, patchType: PatchType, body: unknown): { readonly object: KubeObject; readonly created: boolean }
+  update(write: Write, body: KubeObject): Written
+  patch(write: Write, patchType: PatchType, body: unknown): Written
+}
+
+export interface Written {
+  readonly object: KubeObject
+  readonly created: boolean
 }
 
 export interface WritesOptions {
@@ -163,14 +168,18 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
     },
     update(write, body) {
       const object = decode(write, body)
-      const before = existing(write)
       if (object.metadata.name !== write.name) throw badRequest(misnamed(object.metadata.name, write.name))
+      if (write.type.createOnUpdate && !stored(write)) {
+        delete object.metadata.resourceVersion
+        return { object: createFrom(write, object), created: true }
+      }
+      const before = existing(write)
       if (!object.metadata.resourceVersion && !write.type.unconditionalUpdate)
         throw invalid(write.type, write.name, [
           { reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message: VERSION_MISSING },
         ])
       if (object.metadata.uid && object.metadata.uid !== before.metadata.uid) throw otherUid(write, before, object)
-      return updateTo(write, before, object)
+      return { object: updateTo(write, before, object), created: false }
     },
     patch(write, patchType, body) {
       if (patchType === 'apply') return apply(write, applied(write, body))
