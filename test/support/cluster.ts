@@ -20,6 +20,21 @@ export function installDefinitions(server: FakeApiServer): void {
   for (const kind of KIND_NAMES) server.objects.put(customResourceDefinition(kind) as unknown as Manifest)
 }
 
+/** The definition of a kind as an earlier version of the program may have had it: without one field of the status. */
+export function withoutStatusField(definition: Manifest, field: string): Manifest {
+  const older = structuredClone(definition) as Manifest & { spec: { versions: Version[] } }
+  for (const { schema } of older.spec.versions) delete schema.openAPIV3Schema.properties.status.properties[field]
+  return older
+}
+
+interface Version {
+  readonly schema: {
+    readonly openAPIV3Schema: {
+      readonly properties: { readonly status: { readonly properties: Record<string, unknown> } }
+    }
+  }
+}
+
 /** A cluster with our definitions, whose operator may do what the shipped Role allows. */
 export async function startCluster({
   definitions = true,

@@ -16,6 +16,8 @@ export interface Failure {
 
 const MESSAGE_MAX = 300
 const RETRY_AFTER_MAX_MS = 300_000
+/** What server-side apply says to a field that the definition does not have. */
+const NOT_DECLARED = 'field not declared in schema'
 
 /** What an answer other than 2xx says; `body` is a Status object if the API server itself gave it. */
 export function failureOf(status: number, body: unknown, retryAfter: string | null = null): Failure {
@@ -29,6 +31,8 @@ export function failureOf(status: number, body: unknown, retryAfter: string | nu
   if (status === 401 || status === 403) return { kind: 'forbidden', message }
   // After the server's store was restored from a backup, what was seen is in its future.
   if (causes(told).includes('ResourceVersionTooLarge')) return { kind: 'expired', message }
+  // Of a definition older than this program; the server takes it for a fault of its own.
+  if (message.includes(NOT_DECLARED)) return { kind: 'refused', message }
   if (status < 500 && status !== 429 && status !== 408) return { kind: 'refused', message }
   const retryAfterMs = retryAfterOf(told, retryAfter)
   return { kind: 'unavailable', message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Result } from '../../base/result.ts'
@@ -36,6 +36,10 @@ const COUNTERS_MS = 14 * 60_000
 const MEND_MS = 60_000
 /** Enough for a server that takes its time to be kept up with; what is allowed in a second limits it before. */
 const PARALLEL = 8
+/** What the server refuses it may take one day, when its definitions are newer: it is tried again now and then. */
+const REFUSED_MS = 5 * 60_000
+const REFUSED =
+  'the API server refuses the status; if its definitions are older than this program, apply the ones in crds/'
 const MAY_NOT_WRITE =
   'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'
 
@@ -62,8 +66,10 @@ export class StatusSink {
   readonly #onObject = new Map<ResourceKey, OnObject>()
   /** Their last write came too late: the object had changed. Once it is known how, they are written whatever its version. */
   readonly #overtaken = new Set<ResourceKey>()
+  readonly #refused = new Set<ResourceKey>()
+  #again: Timer | undefined
   /** It has been said that statuses may not be written. */
-  #refused = false
+  #toldForbidden = false
   #unsubscribe: () => void = () => undefined
 
   constructor(options: StatusSinkOptions) {
@@ -97,6 +103,7 @@ export class StatusSink {
   async stop(): Promise<void> {
     this.#unsubscribe()
     await this.#loop.stop()
+    this.#again?.cancel()
   }
 
   async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {
@@ -114,7 +121,7 @@ export class StatusSink {
     const version = this.#overtaken.delete(key) ? '' : (known?.version ?? '')
     const applied = await this.#apply(resource, { uid, version }, signal)
     if (!applied.ok) return this.#judge(key, { uid, version }, applied.error)
-    this.#refused = false
+    this.#toldForbidden = false
     this.#keep(key, this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource)))
     return 'written'
   }
@@ -178,15 +185,26 @@ export class StatusSink {
         return 'nothing to write'
       case 'refused':
       case 'expired':
-        log.error(fields, 'the API server refuses the status')
+        log.error(fields, REFUSED)
+        this.#tryLater(key)
         return 'nothing to write'
       case 'forbidden':
-        if (!this.#refused) log.error(fields, MAY_NOT_WRITE)
-        this.#refused = true
+        if (!this.#toldForbidden) log.error(fields, MAY_NOT_WRITE)
+        this.#toldForbidden = true
         return failure
       case 'unavailable':
         return failure
     }
+  }
+
+  #tryLater(key: ResourceKey): void {
+    this.#refused.add(key)
+    this.#again ??= this.#options.clock.after(REFUSED_MS, () => {
+      this.#again = undefined
+      const keys = [...this.#refused]
+      this.#refused.clear()
+      this.#loop.add(keys)
+    })
   }
 
   #writtenOf(object: Pick<OnObject, 'uid' | 'version'>, status: Readonly<Record<string, unknown>>): OnObject {

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { customResourceDefinition } from '../../../src/resources/crd.ts'
 import type { ResourceKey } from '../../../src/resources/resource.ts'
 import { EnvironmentLease } from '../../../src/sources/kubernetes/lease.ts'
 import { StatusSink } from '../../../src/sources/kubernetes/status-sink.ts'
 import { TokenBucket } from '../../../src/sources/kubernetes/token-bucket.ts'
 import { holds } from '../../../src/status/conditions.ts'
 import type { ResourceStatus, ResourceWithStatus } from '../../../src/status/status.ts'
-import { webhook } from '../../support/cluster.ts'
-import type { LoggedRequest } from '../../support/fake-apiserver/index.ts'
+import { webhook, withoutStatusField } from '../../support/cluster.ts'
+import type { LoggedRequest, Manifest } from '../../support/fake-apiserver/index.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 import { openBench, type Bench } from './following.ts'
 
@@ -221,6 +222,20 @@ describe('writing statuses', () => {
     expect(patches()).toBe(2)
     say('a', 'two')
     await written('a', 'two')
+  })
+
+  it('what an older definition has no field for holds up nothing else, and is written once there is a newer one', async () => {
+    const definition = customResourceDefinition('Webhook') as unknown as Manifest
+    bench.server.objects.put(withoutStatusField(definition, 'unmatchedProjects'))
+    bench.server.objects.put(webhook('b', {}))
+    say('a', 'one', { unmatchedProjects: ['nowhere'] })
+    say('b', 'one')
+    await written('b', 'one')
+    expect([patches(), stored('a')]).toEqual([2, { observedGeneration: -1 }])
+    bench.server.objects.put(definition)
+    bench.clock.advance(5 * 60_000)
+    await written('a', 'one')
+    expect(stored('a')).toMatchObject({ unmatchedProjects: ['nowhere'] })
   })
 
   it('goes on with the others when an object is gone, or is another one by now', async () => {
