@@ -66,8 +66,8 @@ export class StatusSink {
   readonly #onObject = new Map<ResourceKey, OnObject>()
   /** Their last write came too late: the object had changed. Once it is known how, they are written whatever its version. */
   readonly #overtaken = new Set<ResourceKey>()
-  readonly #refused = new Set<ResourceKey>()
-  #again: Timer | undefined
+  /** To be tried again after a while. */
+  readonly #later = new Map<ResourceKey, Timer>()
   /** It has been said that statuses may not be written. */
   #toldForbidden = false
   #unsubscribe: () => void = () => undefined
@@ -91,9 +91,11 @@ export class StatusSink {
     if (this.#overtaken.has(key)) this.#loop.add([key])
     if (found.statement === known.statement) return void this.#onObject.set(key, { ...known, version })
     // Ours, of which the answer is still on its way; or somebody else's.
-    const mends = found.at - known.mendedAt >= MEND_MS
-    this.#onObject.set(key, { ...found, mendedAt: mends ? found.at : known.mendedAt })
-    if (mends) this.#loop.add([key])
+    if (this.#isSaidNow(key, found)) return void this.#onObject.set(key, { ...found, mendedAt: known.mendedAt })
+    const waitMs = known.mendedAt + MEND_MS - found.at
+    this.#onObject.set(key, { ...found, mendedAt: waitMs > 0 ? known.mendedAt : found.at })
+    if (waitMs > 0) this.#tryLater(key, waitMs)
+    else this.#loop.add([key])
   }
 
   start(): void {
@@ -103,7 +105,7 @@ export class StatusSink {
   async stop(): Promise<void> {
     this.#unsubscribe()
     await this.#loop.stop()
-    this.#again?.cancel()
+    for (const timer of this.#later.values()) timer.cancel()
   }
 
   async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {
@@ -186,7 +188,7 @@ export class StatusSink {
       case 'refused':
       case 'expired':
         log.error(fields, REFUSED)
-        this.#tryLater(key)
+        this.#tryLater(key, REFUSED_MS)
         return 'nothing to write'
       case 'forbidden':
         if (!this.#toldForbidden) log.error(fields, MAY_NOT_WRITE)
@@ -197,14 +199,18 @@ export class StatusSink {
     }
   }
 
-  #tryLater(key: ResourceKey): void {
-    this.#refused.add(key)
-    this.#again ??= this.#options.clock.after(REFUSED_MS, () => {
-      this.#again = undefined
-      const keys = [...this.#refused]
-      this.#refused.clear()
-      this.#loop.add(keys)
-    })
+  #tryLater(key: ResourceKey, delayMs: number): void {
+    if (this.#later.has(key)) return
+    const again = () => {
+      this.#later.delete(key)
+      this.#loop.add([key])
+    }
+    this.#later.set(key, this.#options.clock.after(delayMs, again))
+  }
+
+  #isSaidNow(key: ResourceKey, { uid, version, statement }: OnObject): boolean {
+    const resource = this.#options.listing.get(key)
+    return resource !== undefined && this.#writtenOf({ uid, version }, fieldsOf(resource)).statement === statement
   }
 
   #writtenOf(object: Pick<OnObject, 'uid' | 'version'>, status: Readonly<Record<string, unknown>>): OnObject {
