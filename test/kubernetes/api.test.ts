@@ -301,6 +301,17 @@ describe('a watch', () => {
     expect(events.map(told)).toEqual(['ADDED sighted', 'MODIFIED sighted', 'DELETED sighted'])
   })
 
+  test('from a version that is yet to come tells nothing until it has; a list says that it has not', async () => {
+    const future = String(Number(await listVersion()) + 1_000_000)
+    const events = cluster.watch(path(`?watch=1&resourceVersion=${future}&allowWatchBookmarks=true&timeoutSeconds=1`))
+    const first = events.next()
+    await create('untold')
+    expect(await first).toEqual({ done: true, value: undefined })
+    const query = `?limit=1&resourceVersion=${future}&resourceVersionMatch=NotOlderThan`
+    const { status, body } = await cluster.request('GET', path(query))
+    expect([status, at(body, 'details.causes.0.reason')]).toEqual([504, 'ResourceVersionTooLarge'])
+  })
+
   test('can begin with all there is, and say where that ends', async () => {
     await create('initial')
     const query =

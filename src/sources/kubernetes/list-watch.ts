@@ -104,7 +104,7 @@ export class ListWatch<T> {
       case 'listing':
         return this.#list(state.paged)
       case 'watching':
-        return this.#watch(state.resourceVersion)
+        return this.#watch(state.resourceVersion, state.doubted)
       case 'checking':
         return this.#list(true, state.resourceVersion)
     }
@@ -188,8 +188,17 @@ export class ListWatch<T> {
     return name
   }
 
-  async #watch(from: string): Promise<Outcome> {
+  /** Whether the server has come to this version: for a list it says so if it has not, for a watch it does not. */
+  #reached(version: string): Promise<Result<unknown, Failure>> {
+    const { api, path } = this.#options
+    const query = { ...this.#selection(), limit: '1', resourceVersion: version, resourceVersionMatch: 'NotOlderThan' }
+    return api.call({ path, query, signal: this.#stopping.signal })
+  }
+
+  async #watch(from: string, doubted: boolean): Promise<Outcome> {
     const { api, path, clock, random } = this.#options
+    const reached = doubted ? await this.#reached(from) : undefined
+    if (reached && !reached.ok) return { kind: 'failed', failure: reached.error, ranMs: 0 }
     const seconds = Math.round(WATCH_S * (1 + random.fraction()))
     const query = {
       ...this.#selection(),
@@ -206,13 +215,13 @@ export class ListWatch<T> {
       const opened = await within(clock, OPEN_MS_MAX, both, (signal) => api.open({ path, query, signal }))
       if (!opened.ok) return { kind: 'failed', failure: opened.error, ranMs: 0 }
       this.#setTrouble(undefined)
-      return await this.#follow(opened.value, { from, life, ran })
+      return await this.#follow(opened.value, { from, life, ran, plannedMs: seconds * 1000 })
     } finally {
       life.end()
     }
   }
 
-  async #follow(response: ApiResponse, { from, life, ran }: Watch): Promise<Outcome> {
+  async #follow(response: ApiResponse, { from, life, ran, plannedMs }: Watch): Promise<Outcome> {
     let resourceVersion = from
     try {
       for await (const events of readEvents(response.body ?? NO_BODY)) {
@@ -222,9 +231,9 @@ export class ListWatch<T> {
         if (bookmarked) life.sawBookmark()
         if (failure) return { kind: 'failed', failure, resourceVersion, ranMs: ran() }
       }
-      return { kind: 'ended', resourceVersion, ranMs: ran() }
+      return { kind: 'ended', resourceVersion, ranMs: ran(), early: ran() < plannedMs }
     } catch (thrown) {
-      if (life.signal.aborted) return { kind: 'ended', resourceVersion, ranMs: ran() }
+      if (life.signal.aborted) return { kind: 'ended', resourceVersion, ranMs: ran(), early: true }
       return { kind: 'failed', failure: unavailable(reasonOf(thrown)), resourceVersion, ranMs: ran() }
     }
   }
@@ -287,6 +296,8 @@ interface Watch {
   readonly from: string
   readonly life: WatchLife
   readonly ran: () => number
+  /** How long the server was asked to keep it open. */
+  readonly plannedMs: number
 }
 
 const NO_BODY: AsyncIterable<Uint8Array> = {

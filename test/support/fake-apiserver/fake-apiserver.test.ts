@@ -189,9 +189,13 @@ describe('a compaction', () => {
     server.jump(server.revision + 1000)
     const from = server.revision
     server.jump(10)
-    const { over, events } = await watch(`resourceVersion=${from}`)
+    const { over, events } = await watch(`resourceVersion=${from}&allowWatchBookmarks=true&timeoutSeconds=300`)
+    server.objects.put(webhook('a'))
+    clock.advance(300_000)
     await over
-    expect(events()).toMatchObject([{ type: 'ERROR', object: { code: 504, reason: 'Timeout' } }])
+    expect(events()).toEqual([])
+    const list = await call('GET', `${PATH}?resourceVersion=${from}&resourceVersionMatch=NotOlderThan`)
+    expect([list.status, at(list.json(), 'details.causes.0.reason')]).toEqual([504, 'ResourceVersionTooLarge'])
   })
 })
 

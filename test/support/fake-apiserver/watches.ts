@@ -91,7 +91,7 @@ function initialEvents(store: ObjectStore, { type, namespace, query }: WatchRequ
   const wanted = query.resourceVersion ?? ''
   const revision = wanted === '' ? 0 : revisionOf(wanted)
   try {
-    demandReached(store, revision)
+    if (sendInitialEvents) demandReached(store, revision)
     if (sendInitialEvents || revision === 0)
       return store
         .list(type.storageKey, namespace)
@@ -164,16 +164,18 @@ function stream(
     stop()
     response.end()
   }
+  /** From a version yet to come, as after a restore from a backup, a watch is silent until it has come: it has seen all before that. */
+  const from = Number(query.resourceVersion ?? 0)
   const unsubscribe = store.subscribe((change) => {
     if (change.storageKey === CRD_KEY && endsWatches(change, type)) end()
     if (change.storageKey !== type.storageKey) return
     const seen = eventOf(change, namespace, holds)
-    if (seen && !isLosing) tell(seen)
+    if (seen && !isLosing && store.revision > from) tell(seen)
   })
   const remindLater = () => {
     const timer = clock.after(BOOKMARK_MS, () => {
       timers.delete(timer)
-      bookmark()
+      if (store.revision >= from) bookmark()
       remindLater()
     })
     timers.add(timer)
