@@ -60,6 +60,14 @@ function expectSigned({ body, headers }: Received, secretText: string): void {
   vi.useRealTimers()
 }
 
+/** Whatever the program waits for in order to stop, time goes by. */
+async function stopped(): Promise<void> {
+  let isOver = false
+  const stopping = program.app.stop().finally(() => (isOver = true))
+  await until(() => expect(isOver).toBe(true))
+  await stopping
+}
+
 beforeEach(async () => {
   clock = createFakeClock()
   server = await startCluster({ clock })
@@ -72,7 +80,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   expect(await program.metric('nepenthes_watch_drift_total')).toBe(0)
-  await program.app.stop()
+  await stopped()
   expect(clock.timers).toBe(0)
   await vi.waitFor(() => expect([server.sockets, receiver.connections]).toEqual([[], 0]), { timeout: 5_000 })
   await server.close()
@@ -147,12 +155,14 @@ describe('while a delivery is under way, its Secret', () => {
 async function goOn(): Promise<void> {
   server.objects.put(hook({ description: 'edited' }))
   server.objects.put(secret('hook', { secret: SECOND }))
+  // Told by the same watch: once this is known, so is that.
+  server.objects.put(secret('canary', { secret: FIRST }))
   server.objects.put(webhook('new', { url: `${receiver.url}&new` }))
   server.objects.delete('webhooks', 'old')
 }
 
 async function expectAllDone(): Promise<void> {
-  for (const name of ['hook', 'new']) await untilSaid(name, { Ready: 'True Ready', Programmed: 'True Programmed' })
+  for (const name of ['hook', 'new', 'canary']) await untilSaid(name, { Ready: 'True Ready' })
   await until(async () => expect(await program.isKnown('Webhook/old')).toBe(false))
   await program.createProject('after')
   await until(() => expect(receiver.requests).toHaveLength(2))
@@ -179,12 +189,14 @@ async function blackhole(ms: number): Promise<void> {
   lift()
 }
 
+/** Two minutes in which all that is asked is answered like this, and all is asked. */
 const slowly = (fault: Fault) => async () => {
-  server.faults.inject({}, fault)
+  const lift = server.faults.inject({}, fault)
   for (const watch of server.watches) watch.reset()
   server.compact()
   await goOn()
   await pass(120_000)
+  lift()
 }
 
 /** What goes wrong, and when what people do meanwhile is done. */
@@ -203,7 +215,11 @@ const TROUBLES: [string, () => Promise<void>][] = [
 
 describe('in the end all is as it would have been', () => {
   beforeEach(async () => {
+    const signature = { secretKeyRef: { name: 'canary', key: 'secret' } }
+    server.objects.put(secret('canary', { secret: 'short' }))
+    server.objects.put(webhook('canary', { events: ['project:updated'], signature }))
     server.objects.put(webhook('old', {}))
+    await untilSaid('canary', { ResolvedRefs: 'False InvalidSecret' })
     await untilSaid('old', { Ready: 'True Ready' })
   })
 
