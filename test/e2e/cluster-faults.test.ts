@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { secret, startCluster, webhook } from '../support/cluster.ts'
+import { installDefinitions, secret, startCluster, webhook } from '../support/cluster.ts'
 import type { FakeApiServer, Fault } from '../support/fake-apiserver/index.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import {
@@ -151,6 +151,15 @@ describe('while a delivery is under way, its Secret', () => {
   })
 })
 
+function arrange(): void {
+  const signature = { secretKeyRef: { name: 'canary', key: 'secret' } }
+  server.objects.put(secret('hook', { secret: FIRST }))
+  server.objects.put(hook())
+  server.objects.put(secret('canary', { secret: 'short' }))
+  server.objects.put(webhook('canary', { events: ['project:updated'], signature }))
+  server.objects.put(webhook('old', {}))
+}
+
 /** Whatever somebody may want of an operator in a minute, and what has to come of it. */
 async function goOn(): Promise<void> {
   server.objects.put(hook({ description: 'edited' }))
@@ -199,6 +208,19 @@ const slowly = (fault: Fault) => async () => {
   lift()
 }
 
+async function loseNamespace(): Promise<void> {
+  server.objects.delete('namespaces', 'default')
+  await pass(60_000)
+  server.objects.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } })
+}
+
+async function loseDefinitions(): Promise<void> {
+  for (const plural of ['webhooks', 'apisettings'])
+    server.objects.delete('customresourcedefinitions', `${plural}.nepenthes.dev`)
+  await pass(60_000)
+  installDefinitions(server)
+}
+
 /** What goes wrong, and when what people do meanwhile is done. */
 const TROUBLES: [string, () => Promise<void>][] = [
   ['nothing', goOn],
@@ -209,16 +231,15 @@ const TROUBLES: [string, () => Promise<void>][] = [
   ['a server that goes and comes back as it was', async () => (await server.stop(), await goOn(), server.restart())],
   ['no sign of the server for 10 s', () => blackhole(10_000)],
   ['no sign of the server for 10 min', () => blackhole(600_000)],
+  ['a namespace that went and came back', async () => (await loseNamespace(), arrange(), goOn())],
+  ['definitions that went and came back', async () => (await loseDefinitions(), arrange(), goOn())],
   ['a server that takes 9 s for each answer', slowly({ kind: 'slow', delayMs: 9_000 })],
   ['a server whose answers come in dribs and drabs', slowly({ kind: 'trickle', bytes: 20 })],
 ]
 
 describe('in the end all is as it would have been', () => {
   beforeEach(async () => {
-    const signature = { secretKeyRef: { name: 'canary', key: 'secret' } }
-    server.objects.put(secret('canary', { secret: 'short' }))
-    server.objects.put(webhook('canary', { events: ['project:updated'], signature }))
-    server.objects.put(webhook('old', {}))
+    arrange()
     await untilSaid('canary', { ResolvedRefs: 'False InvalidSecret' })
     await untilSaid('old', { Ready: 'True Ready' })
   })

@@ -76,6 +76,7 @@ function serverFlags(
   return [
     `--etcd-servers=${etcdUrl}`,
     '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
     `--secure-port=${port}`,
     `--cert-dir=${directory}`,
     `--token-auth-file=${tokens}`,
