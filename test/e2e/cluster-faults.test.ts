@@ -1,7 +1,10 @@
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { installDefinitions, secret, startCluster, webhook } from '../support/cluster.ts'
-import type { FakeApiServer, Fault } from '../support/fake-apiserver/index.ts'
+import { customResourceDefinition } from '../../src/resources/crd.ts'
+import { installDefinitions, secret, startCluster, webhook, withoutStatusField } from '../support/cluster.ts'
+import { tries } from '../support/effort.ts'
+import type { FakeApiServer, Fault, Manifest } from '../support/fake-apiserver/index.ts'
+import type { Schema } from '../support/fake-apiserver/schema.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import {
   createDataPlace,
@@ -9,17 +12,22 @@ import {
   type DataPlace,
   type ProgramInProcess,
 } from '../support/program-in-process.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { createReceiver, type Answer, type Received, type Receiver } from '../support/receiver.ts'
 
 const FIRST = 'the first secret, long enough'
 const SECOND = 'the second secret, long enough'
 const HOUR_MS = 3_600_000
+/** After which of its requests the program is stopped: from the first to beyond the last of a start. */
+const REQUESTS = tries(8, 40)
 
 let clock: FakeClock
 let server: FakeApiServer
 let receiver: Receiver
 let place: DataPlace
 let program: ProgramInProcess
+/** It has ended by itself. */
+let hasFailed: boolean
 
 const hook = (spec: Record<string, unknown> = {}) =>
   webhook('hook', { url: receiver.url, signature: { secretKeyRef: { name: 'hook', key: 'secret' } }, ...spec })
@@ -68,7 +76,13 @@ async function stopped(): Promise<void> {
   await stopping
 }
 
+async function nothingLeft(): Promise<void> {
+  expect(clock.timers).toBe(0)
+  await vi.waitFor(() => expect([server.sockets, receiver.connections]).toEqual([[], 0]), { timeout: 5_000 })
+}
+
 beforeEach(async () => {
+  hasFailed = false
   clock = createFakeClock()
   server = await startCluster({ clock })
   receiver = await createReceiver()
@@ -79,10 +93,11 @@ beforeEach(async () => {
   await untilSaid('hook', { Ready: 'True Ready' })
 })
 afterEach(async () => {
-  expect(await program.metric('nepenthes_watch_drift_total')).toBe(0)
-  await stopped()
-  expect(clock.timers).toBe(0)
-  await vi.waitFor(() => expect([server.sockets, receiver.connections]).toEqual([[], 0]), { timeout: 5_000 })
+  if (!hasFailed) {
+    expect(await program.metric('nepenthes_watch_drift_total')).toBe(0)
+    await stopped()
+  }
+  await nothingLeft()
   await server.close()
   await receiver.close()
   place.dispose()
@@ -221,6 +236,30 @@ async function loseDefinitions(): Promise<void> {
   installDefinitions(server)
 }
 
+const definition = () => customResourceDefinition('Webhook') as unknown as Manifest
+
+/** Those of an earlier version of the program, which one applies before its own. */
+async function olderDefinitions(): Promise<void> {
+  server.objects.put(withoutStatusField(definition(), 'endpoint'))
+  await goOn()
+  await pass(60_000)
+  installDefinitions(server)
+}
+
+/** Those of the version that comes next, while this one still runs. */
+async function newerDefinitions(): Promise<void> {
+  const newer = definition() as Manifest & { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } }
+  for (const { schema } of newer.spec.versions) schema.openAPIV3Schema = withField(schema.openAPIV3Schema)
+  server.objects.put(newer)
+  await goOn()
+}
+
+function withField(schema: Schema): Schema {
+  const { spec = {}, status = {}, ...rest } = schema.properties ?? {}
+  const grown = (one: Schema) => ({ ...one, properties: { ...one.properties, novel: { type: 'string' } } })
+  return { ...schema, properties: { ...rest, spec: grown(spec), status: grown(status) } }
+}
+
 /** What goes wrong, and when what people do meanwhile is done. */
 const TROUBLES: [string, () => Promise<void>][] = [
   ['nothing', goOn],
@@ -233,6 +272,8 @@ const TROUBLES: [string, () => Promise<void>][] = [
   ['no sign of the server for 10 min', () => blackhole(600_000)],
   ['a namespace that went and came back', async () => (await loseNamespace(), arrange(), goOn())],
   ['definitions that went and came back', async () => (await loseDefinitions(), arrange(), goOn())],
+  ['definitions of the version before, for a while', olderDefinitions],
+  ['definitions of the version after', newerDefinitions],
   ['a server that takes 9 s for each answer', slowly({ kind: 'slow', delayMs: 9_000 })],
   ['a server whose answers come in dribs and drabs', slowly({ kind: 'trickle', bytes: 20 })],
 ]
@@ -247,5 +288,58 @@ describe('in the end all is as it would have been', () => {
   it.each(TROUBLES)('without %s', async (_what, trouble) => {
     await trouble()
     await expectAllDone()
+  })
+})
+
+describe('a standstill in which another operator has taken over', () => {
+  it('ends the program, which writes nothing more before', async () => {
+    await until(() => expect(server.objects.list('events', 'default')).toHaveLength(1))
+    const lease = server.objects.get('leases', 'nepenthes-operator') as Manifest
+    server.objects.put({ ...lease, spec: { ...(lease['spec'] as object), holderIdentity: 'another' } })
+    server.objects.put(hook({ description: 'edited' }))
+    server.requests.clear()
+    clock.stall(20_000)
+    const ended = program.app.closed.then(
+      () => 'stopped',
+      (error: Error) => error.message,
+    )
+    hasFailed = true
+    const first = await until(() => Promise.race([ended, Promise.reject(new Error('not yet'))]))
+    expect(first).toContain('taken over by another')
+    expect(server.requests.all.filter(({ verb }) => ['patch', 'create'].includes(verb))).toEqual([])
+    expect(server.objects.get('leases', 'nepenthes-operator')?.spec).toMatchObject({ holderIdentity: 'another' })
+  })
+})
+
+describe('stopped at any moment', () => {
+  /** Stops the program when it has asked the server so many things, and a few turns later. */
+  async function runUntil(requests: number, turns: number): Promise<void> {
+    const { promise: reached, resolve } = Promise.withResolvers<void>()
+    let count = 0
+    const countUp = () => (++count >= requests && resolve(), false)
+    const uncount = server.faults.inject({ when: countUp }, { kind: 'hang' })
+    program = await startInProcess(place, clock)
+    let isReached = false
+    void reached.then(() => (isReached = true))
+    await until(() => expect(isReached).toBe(true))
+    for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate)
+    await stopped()
+    uncount()
+    await nothingLeft()
+  }
+
+  it(`it leaves nothing behind, and who comes next goes on (${REQUESTS} moments)`, async () => {
+    const random = seededRandom(REQUESTS)
+    await stopped()
+    arrange()
+    for (let requests = 1; requests <= REQUESTS; requests += 1) {
+      server.objects.put(hook({ description: `edit ${requests}` }))
+      await runUntil(requests, random.integer(0, 20))
+    }
+    program = await startInProcess(place, clock)
+    await goOn()
+    for (const name of ['hook', 'new', 'canary']) await untilSaid(name, { Ready: 'True Ready' })
+    await program.createProject('after')
+    await until(() => expect(receiver.requests).toHaveLength(2))
   })
 })
