@@ -223,6 +223,14 @@ const slowly = (fault: Fault) => async () => {
   lift()
 }
 
+async function compactFor(seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    server.compact()
+    server.watches[second % 3]?.reset()
+    await pass(1000)
+  }
+}
+
 async function loseNamespace(): Promise<void> {
   server.objects.delete('namespaces', 'default')
   await pass(60_000)
@@ -237,6 +245,15 @@ async function loseDefinitions(): Promise<void> {
 }
 
 const definition = () => customResourceDefinition('Webhook') as unknown as Manifest
+
+/** A deletion that waits for somebody else, until a person has enough of it. */
+async function holdBack(): Promise<void> {
+  server.objects.put(webhook('old', {}, { finalizers: ['example.com/hold'] }))
+  await goOn()
+  await pass(60_000)
+  const { metadata, spec } = server.objects.get('webhooks', 'old') as Manifest & { spec: Record<string, unknown> }
+  server.objects.put(webhook('old', spec, { ...metadata, finalizers: [] }))
+}
 
 /** Those of an earlier version of the program, which one applies before its own. */
 async function olderDefinitions(): Promise<void> {
@@ -272,6 +289,8 @@ const TROUBLES: [string, () => Promise<void>][] = [
   ['no sign of the server for 10 min', () => blackhole(600_000)],
   ['a namespace that went and came back', async () => (await loseNamespace(), arrange(), goOn())],
   ['definitions that went and came back', async () => (await loseDefinitions(), arrange(), goOn())],
+  ['a finalizer that a person takes off', holdBack],
+  ['a compaction each second', async () => (await goOn(), compactFor(60))],
   ['definitions of the version before, for a while', olderDefinitions],
   ['definitions of the version after', newerDefinitions],
   ['a server that takes 9 s for each answer', slowly({ kind: 'slow', delayMs: 9_000 })],

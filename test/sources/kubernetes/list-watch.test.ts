@@ -267,6 +267,21 @@ describe('whatever goes wrong, the objects come to be as they are in the cluster
     }
   })
 
+  it('a server that keeps ten changes only', async () => {
+    await watch.stop()
+    await bench.close()
+    bench = await openBench({ journalMax: 10 })
+    watch = follow()
+    await watch.start()
+    for (let round = 0; round < 3; round += 1) {
+      await watching()
+      current().reset()
+      for (let index = 0; index < 30; index += 1) put(`w${index % 7}`, `round-${round}-${index}`)
+      remove(`w${round}`)
+      await converged()
+    }
+  })
+
   it.each([
     ['of its own kind', new ApiError(500, 'InternalError', 'oops')],
     ['410', new ApiError(410, 'Expired', 'too old')],
