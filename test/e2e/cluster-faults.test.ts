@@ -223,6 +223,18 @@ const slowly = (fault: Fault) => async () => {
   lift()
 }
 
+/** What was there stays, but the server counts its versions from before. */
+async function restore(): Promise<void> {
+  const before = server.revision
+  server.jump(before + 10_000)
+  server.objects.put(hook({ description: 'lost' }))
+  for (const watch of server.watches) watch.bookmark()
+  await untilSaid('hook', { Ready: 'True Ready' })
+  server.jump(before)
+  for (const watch of server.watches) watch.reset()
+  await goOn()
+}
+
 async function compactFor(seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second += 1) {
     server.compact()
@@ -290,6 +302,7 @@ const TROUBLES: [string, () => Promise<void>][] = [
   ['a namespace that went and came back', async () => (await loseNamespace(), arrange(), goOn())],
   ['definitions that went and came back', async () => (await loseDefinitions(), arrange(), goOn())],
   ['a finalizer that a person takes off', holdBack],
+  ['a server restored from an older backup', restore],
   ['a compaction each second', async () => (await goOn(), compactFor(60))],
   ['definitions of the version before, for a while', olderDefinitions],
   ['definitions of the version after', newerDefinitions],

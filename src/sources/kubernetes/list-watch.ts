@@ -10,13 +10,16 @@ import { WatchLife } from './watch-life.ts'
 import { START, step, type Outcome, type Reading, type WatchState } from './watch-state.ts'
 import { readEvents } from './watch-stream.ts'
 
+/** How one came to know of an object: what is listed is how it is, whatever was known; what a watch tells may come late. */
+export type Learnt = 'listed' | 'told'
+
 export interface ListWatchOptions<T> {
   readonly api: Api
   /** `/apis/GROUP/VERSION/namespaces/NS/PLURAL` */
   readonly path: string
   readonly labelSelector?: string
   /** What is remembered of an object; `before` itself where nothing of interest changed. undefined: nothing, it is not ours. */
-  readonly keep: (object: Readonly<Record<string, unknown>>, before: T | undefined) => T | undefined
+  readonly keep: (object: Readonly<Record<string, unknown>>, before: T | undefined, how: Learnt) => T | undefined
   /** The names whose kept values changed, came or went; none: `synced` or `trouble` changed. */
   readonly onChange: (names: ReadonlySet<string>) => void
   readonly clock: Clock
@@ -132,7 +135,7 @@ export class ListWatch<T> {
       const page = await this.#page(paged, position, at)
       if (!page.ok) return { kind: 'failed', failure: page.error, ranMs: 0 }
       const { items, metadata } = page.value
-      for (const item of items) this.#put(next, item)
+      for (const item of items) this.#put(next, item, 'listed')
       if (next.objects.size > OBJECTS_MAX) {
         return { kind: 'failed', failure: unavailable(`there are more than ${OBJECTS_MAX} objects`), ranMs: 0 }
       }
@@ -178,10 +181,10 @@ export class ListWatch<T> {
     return { kind: 'listed', resourceVersion }
   }
 
-  #put(table: Table<T>, object: unknown): string | undefined {
+  #put(table: Table<T>, object: unknown, how: Learnt): string | undefined {
     const name = nameOf(object)
     if (name === undefined) return undefined
-    const kept = this.#options.keep(object as Readonly<Record<string, unknown>>, this.#known.objects.get(name))
+    const kept = this.#options.keep(object as Readonly<Record<string, unknown>>, this.#known.objects.get(name), how)
     if (kept === undefined) return remove(table, name)
     table.objects.set(name, kept)
     table.versions.set(name, versionOf(object) ?? '')
@@ -265,7 +268,7 @@ export class ListWatch<T> {
     const name = nameOf(object)
     if (name === undefined) return
     const before = this.#known.objects.get(name)
-    if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#known, object)
+    if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#known, object, 'told')
     else if (type === 'DELETED') remove(this.#known, name)
     if (this.#known.objects.get(name) !== before) changed.add(name)
   }

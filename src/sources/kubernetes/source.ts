@@ -10,7 +10,7 @@ import type { Source } from '../../resources/source.ts'
 import { API_VERSION, GROUP } from '../../resources/vocabulary.ts'
 import type { Api } from './api.ts'
 import type { Failure } from './failure.ts'
-import { ListWatch } from './list-watch.ts'
+import { ListWatch, type Learnt } from './list-watch.ts'
 import { referencesIn, type Reference, type References } from './references.ts'
 
 export interface KubernetesSourceOptions {
@@ -21,7 +21,7 @@ export interface KubernetesSourceOptions {
   /** Resolves, at the latest after a while, once it is known what is to be said of these references. */
   readonly look: (references: readonly Reference[]) => Promise<void> | undefined
   /** Told of each object as the server has it. */
-  readonly onObject: (key: ResourceKey, object: Readonly<Record<string, unknown>>) => void
+  readonly onObject: (key: ResourceKey, object: Readonly<Record<string, unknown>>, how: Learnt) => void
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -50,9 +50,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     return new ListWatch({
       ...options,
       path: resourcePath(kind, namespace),
-      keep(object, before) {
+      keep(object, before, how) {
         const document = keepDocument(kind, object, { before, namespace })
-        if (document) onObject(document.key, object)
+        if (document) onObject(document.key, object, how)
         return document
       },
       onChange: (names) => changed([...names].map((name) => resourceKey(kind, name))),

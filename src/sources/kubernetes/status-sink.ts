@@ -10,6 +10,7 @@ import { CONDITION_TYPES, type ResourceWithStatus } from '../../status/status.ts
 import type { Api } from './api.ts'
 import type { Failure } from './failure.ts'
 import { isOlder, versionOf } from './list-page.ts'
+import type { Learnt } from './list-watch.ts'
 import { resourcePath } from './source.ts'
 import type { TokenBucket } from './token-bucket.ts'
 import { WriteLoop, type Written } from './write-loop.ts'
@@ -77,12 +78,13 @@ export class StatusSink {
     this.#loop = new WriteLoop({ ...options, parallel: PARALLEL, write: (key, signal) => this.#write(key, signal) })
   }
 
-  /** An object as the server has it. */
-  seen(key: ResourceKey, object: Readonly<Record<string, unknown>>): void {
+  /** An object as the server has it; told by a watch, it may be older than what our own write was answered. */
+  seen(key: ResourceKey, object: Readonly<Record<string, unknown>>, how: Learnt = 'told'): void {
     const { uid } = isRecord(object['metadata']) ? object['metadata'] : {}
     const version = versionOf(object) ?? ''
     const known = this.#onObject.get(key)
-    if (typeof uid !== 'string' || (known?.uid === uid && isNoNews(version, known.version))) return
+    if (typeof uid !== 'string') return
+    if (how === 'told' && known?.uid === uid && isNoNews(version, known.version)) return
     const found = this.#writtenOf({ uid, version }, isRecord(object['status']) ? object['status'] : {})
     if (known?.uid !== uid) {
       this.#overtaken.delete(key)

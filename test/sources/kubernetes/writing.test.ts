@@ -201,6 +201,19 @@ describe('writing statuses', () => {
     await writtenNow('a', 'one')
   })
 
+  it('what is listed counts however old its version: the server was restored from a backup', async () => {
+    see('a')
+    say('a', 'one')
+    await writtenNow('a', 'one')
+    bench.server.jump(3)
+    const older = bench.server.objects.putStatus({ ...webhook('a', {}), status: { observedGeneration: 0 } })
+    sink.seen('Webhook/a', older)
+    await seconds(20)
+    expect(patches()).toBe(1)
+    sink.seen('Webhook/a', older, 'listed')
+    await writtenNow('a', 'one')
+  })
+
   it('its own writes coming back are no reason to write, whatever order they come in', async () => {
     const seen = () => bench.server.objects.get('webhooks', 'a') as unknown as Record<string, unknown>
     say('a', 'one')
