@@ -3,7 +3,7 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { isRecord } from '../../resources/finding.ts'
 import { within, type Api } from './api.ts'
-import type { Failure } from './failure.ts'
+import { remedyOf, type Failure } from './failure.ts'
 
 export interface LeaseOptions {
   readonly api: Api
@@ -137,7 +137,7 @@ export class EnvironmentLease {
     } else if (attempt.kind === 'forbidden') {
       log.error(
         { namespace, reason: attempt.message },
-        'the lease may not be used; grant get, create and update on leases, see docs/kubernetes.md',
+        `the lease may not be used; ${remedyOf(attempt, 'grant get, create and update on leases, see docs/kubernetes.md')}`,
       )
     } else log.warn({ namespace, reason: attempt.message }, 'the lease cannot be reached; trying again')
   }

@@ -9,7 +9,7 @@ import { resourceKey, type Document, type Kind, type ResourceKey } from '../../r
 import type { Source } from '../../resources/source.ts'
 import { API_VERSION, GROUP } from '../../resources/vocabulary.ts'
 import type { Api } from './api.ts'
-import type { Failure } from './failure.ts'
+import { remedyOf, type Failure } from './failure.ts'
 import { ListWatch, type Learnt } from './list-watch.ts'
 import { referencesIn, type Reference, type References } from './references.ts'
 
@@ -117,10 +117,11 @@ function keepDocument(
 }
 
 /** What keeps a kind from being read, and what is to be done about it. */
-function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: Failure): Problem {
+function troubleWith(kind: Kind, namespace: string, failure: Failure): Problem {
+  const { message } = failure
   const resource = `${KINDS[kind].plural}.${GROUP}`
   const place = { file: `${resource} in namespace ${namespace}`, line: 1, column: 1, path: '' }
-  switch (failure) {
+  switch (failure.kind) {
     case 'missing':
       return {
         ...place,
@@ -133,7 +134,7 @@ function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: 
         ...place,
         code: 'NotPermitted',
         message: `may not be read: ${message}`,
-        hint: `Grant list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role. What was in force stays meanwhile.`,
+        hint: `${upperFirst(remedyOf(failure, `grant list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role`))}. What was in force stays meanwhile.`,
       }
     case 'unavailable':
     case 'expired':
@@ -147,3 +148,5 @@ function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: 
       }
   }
 }
+
+const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
