@@ -1,11 +1,19 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Agent, type Dispatcher } from 'undici'
-import { parse } from 'yaml'
+import { inject } from 'vitest'
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-apiserver/index.ts'
 import { kubectlPath } from '../support/kubectl.ts'
+import { createPlainClient, type Call } from './plain-client.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Path of the kubeconfig of a real API server; set by `real-server.ts` only. */
+    readonly kubeconfig?: string
+  }
+}
 
 export const CRDS = join(import.meta.dirname, '..', '..', 'crds')
 
@@ -29,12 +37,6 @@ export interface Answer {
   readonly body: Json
 }
 
-export interface Call {
-  readonly body?: unknown
-  readonly type?: string
-  readonly accept?: string
-}
-
 /** An API server with our CRDs, and a namespace in it for one test file. */
 export interface Cluster {
   readonly namespace: string
@@ -47,32 +49,21 @@ export interface Cluster {
 }
 
 /**
- * The fake API server; or, where NEPENTHES_TEST_KUBECONFIG names a kubeconfig, a real one, in which CRDs are applied and a namespace
- * is made and deleted again. Nothing that uses this may depend on which it is. `tls`: with a token over TLS, as the program wants it.
+ * The fake API server; or, in `npm run test:cluster`, a real one, in which CRDs are applied and a namespace is made and deleted again.
+ * Nothing that uses this may depend on which it is. Which one is said by that command alone and never by the environment: KUBECONFIG may
+ * well name somebody's cluster in use while `npm test` is run. `tls`: with a token over TLS, as the program wants it.
  */
 export async function openCluster({ tls = false } = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'nepenthes-cluster-'))
-  const given = process.env['NEPENTHES_TEST_KUBECONFIG']
+  const given = inject('kubeconfig')
   const rules = [{ verbs: ['*'], resources: ['*'] }]
   const users = tls ? { users: [{ name: 'admin', token: 'admin', rules }] } : {}
-  const fake = given ? undefined : await startFakeApiServer({ tls, ...users })
+  const fake = given === undefined ? await startFakeApiServer({ tls, ...users }) : undefined
   const kubeconfig = given ?? (fake as FakeApiServer).kubeconfig(join(home, 'kubeconfig'))
-  const namespace = `nepenthes-test-${process.pid}`
-  const { server, agent } = connection(kubeconfig)
+  const namespace = `nepenthes-test-${randomUUID()}`
+  const client = createPlainClient(kubeconfig)
   const kubectl = (args: readonly string[], how: KubectlOptions = {}) =>
     runKubectl(['-n', namespace, ...args], { home, kubeconfig, ...how })
-  const send = (
-    method: string,
-    path: string,
-    { body, type = 'application/json', accept = 'application/json' }: Call = {},
-  ) =>
-    agent.request({
-      origin: server,
-      path,
-      method: method,
-      headers: { accept, 'user-agent': 'suite/1', ...(body !== undefined && { 'content-type': type }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
   await succeed(kubectl(['apply', '--server-side', '-f', CRDS]))
   await succeed(kubectl(['create', 'namespace', namespace]))
   await succeed(
@@ -82,14 +73,14 @@ export async function openCluster({ tls = false } = {}): Promise<Cluster> {
     namespace,
     kubeconfig,
     kubectl,
-    async request(method, path, call) {
-      const { statusCode: status, headers, body } = await send(method, path, call)
+    async request(method, path, call = {}) {
+      const { statusCode: status, headers, body } = await client.send(method, path, call)
       const text = await body.text()
       const isJson = String(headers['content-type']).startsWith('application/json')
       return { status, headers, body: isJson ? (JSON.parse(text) as Json) : { text } }
     },
     async *watch(path, accept) {
-      const { body } = await send('GET', path, accept === undefined ? {} : { accept })
+      const { body } = await client.send('GET', path, accept === undefined ? {} : { accept })
       let rest = ''
       for await (const chunk of body.setEncoding('utf8')) {
         const lines = (rest + String(chunk)).split('\n')
@@ -99,7 +90,7 @@ export async function openCluster({ tls = false } = {}): Promise<Cluster> {
     },
     async close() {
       if (!fake) await kubectl(['delete', 'namespace', namespace, '--wait=false'])
-      await agent.destroy()
+      await client.close()
       await fake?.close()
       rmSync(home, { recursive: true })
     },
@@ -132,43 +123,4 @@ export function runKubectl(
     child.on('close', (code) => resolve({ stdout, stderr, code }))
     child.stdin.end(input ?? '')
   })
-}
-
-interface Kubeconfig {
-  readonly 'current-context': string
-  readonly contexts: readonly { name: string; context: { cluster: string; user: string } }[]
-  readonly clusters: readonly { name: string; cluster: Readonly<Record<string, string>> }[]
-  readonly users: readonly { name: string; user: Readonly<Record<string, string>> }[]
-}
-
-/** A plain client of the cluster that a kubeconfig's current context names; tokens and client certificates. */
-function connection(path: string): { server: string; agent: Dispatcher } {
-  const config = parse(readFileSync(path, 'utf8')) as Kubeconfig
-  const context = config.contexts.find(({ name }) => name === config['current-context'])?.context
-  const cluster = config.clusters.find(({ name }) => name === context?.cluster)?.cluster ?? {}
-  const user = config.users.find(({ name }) => name === context?.user)?.user ?? {}
-  const secure = {
-    ...pem('ca', cluster, 'certificate-authority'),
-    ...pem('cert', user, 'client-certificate'),
-    ...pem('key', user, 'client-key'),
-  }
-  const agent = new Agent({ connect: secure, allowH2: false })
-  const { token } = user
-  return {
-    server: cluster['server'] ?? '',
-    agent:
-      token === undefined
-        ? agent
-        : agent.compose((dispatch) => (options, handler) => dispatch(withToken(options, token), handler)),
-  }
-}
-
-function withToken(options: Dispatcher.DispatchOptions, token: string): Dispatcher.DispatchOptions {
-  return { ...options, headers: { ...(options.headers as Record<string, string>), authorization: `Bearer ${token}` } }
-}
-
-function pem(name: string, from: Readonly<Record<string, string>>, key: string): Record<string, Buffer> {
-  const [data, file] = [from[`${key}-data`], from[key]]
-  if (data !== undefined) return { [name]: Buffer.from(data, 'base64') }
-  return file === undefined ? {} : { [name]: readFileSync(file) }
 }

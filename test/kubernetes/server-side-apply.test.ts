@@ -193,7 +193,7 @@ describe('a conflict', () => {
 
   test('of versions: an apply may say which object and version it means', async () => {
     const uid = await takeAll('conflict-uid', [['apply', 'a', { spec: {} }, { metadata: { uid: 'another' } }]])
-    expect(uid.last.status).toBe(409)
+    expect([uid.last.status, at(uid.last.body, 'details.causes.0.field')]).toEqual([422, 'metadata.uid'])
     const version = { resourceVersion: '1' }
     const stale = await takeAll('conflict-version', [['apply', 'a', { spec: {} }, { metadata: version }]])
     expect(stale.last.status).toBe(409)
@@ -258,6 +258,20 @@ describe('the status', () => {
     expect(at(object, 'spec.enabled')).toBe(true)
     expect(owners(object, 'f:status')).toEqual(['b Apply'])
     expect(owners(object, 'f:spec', 'f:enabled')).toEqual(['a Apply'])
+  })
+
+  test('is for whatever object bears the name, unless a version is given', async () => {
+    const { last } = await takeAll('status-whose', [
+      ['apply', 'operator', ready, { through: 'status', metadata: { uid: 'another' } }],
+    ])
+    expect(last.status).toBe(200)
+    const stale = await take('status-whose', [
+      'apply',
+      'operator',
+      { status: { conditions: [condition('Ready', 'False')] } },
+      { through: 'status', metadata: { resourceVersion: '1' } },
+    ])
+    expect([stale.status, stale.body['reason']]).toEqual([409, 'Conflict'])
   })
 
   test('keeps the conditions of others', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { customResourceDefinition } from '../../src/resources/crd.ts'
 import { KIND_NAMES } from '../../src/resources/kinds.ts'
 import { startFakeApiServer, type AccessRule, type FakeApiServer, type Manifest } from './fake-apiserver/index.ts'
@@ -19,10 +20,28 @@ export function installDefinitions(server: FakeApiServer): void {
   for (const kind of KIND_NAMES) server.objects.put(customResourceDefinition(kind) as unknown as Manifest)
 }
 
+/** The definition of a kind as an earlier version of the program may have had it: without one field of the status. */
+export function withoutStatusField(definition: Manifest, field: string): Manifest {
+  const older = structuredClone(definition) as Manifest & { spec: { versions: Version[] } }
+  for (const { schema } of older.spec.versions) delete schema.openAPIV3Schema.properties.status.properties[field]
+  return older
+}
+
+interface Version {
+  readonly schema: {
+    readonly openAPIV3Schema: {
+      readonly properties: { readonly status: { readonly properties: Record<string, unknown> } }
+    }
+  }
+}
+
 /** A cluster with our definitions, whose operator may do what the shipped Role allows. */
-export async function startCluster({ definitions = true } = {}): Promise<FakeApiServer> {
+export async function startCluster({
+  definitions = true,
+  clock = systemClock,
+}: { definitions?: boolean; clock?: Clock } = {}): Promise<FakeApiServer> {
   const users = [{ name: 'operator', token: TOKEN, rules: shippedRules() }]
-  const server = await startFakeApiServer({ tls: true, users })
+  const server = await startFakeApiServer({ tls: true, users, clock })
   if (definitions) installDefinitions(server)
   return server
 }

@@ -4,6 +4,8 @@ import type { Clock } from '../../src/base/clock.ts'
 export interface FakeClock extends Clock {
   /** Moves time forward, calling what falls due in order. */
   advance(ms: number): void
+  /** Time goes by in which nothing is called, as when the event loop stands still; whatever fell due is called late, at its end. */
+  stall(ms: number): void
   /** Sets the wall clock forwards or back; `elapsed` and what is scheduled do not notice. */
   step(ms: number): void
   /** How far `advance` must go for the next scheduled call; Infinity if none is. */
@@ -33,6 +35,13 @@ export function createFakeClock(startMs = Date.parse('2026-03-01T12:00:00Z')): F
         due.fn()
       }
       elapsed = until
+    },
+    stall(ms) {
+      elapsed += ms
+      for (let due = next(elapsed); due; due = next(elapsed)) {
+        scheduled.delete(due)
+        due.fn()
+      }
     },
     step(ms) {
       stepped += ms

@@ -52,8 +52,8 @@ export function createCluster(options: ClusterOptions): Cluster {
   const source = createKubernetesSource({
     ...shared,
     look: (references) => secrets.look(references),
-    onObject(key, object) {
-      for (const sink of sinks) sink.seen(key, object)
+    onObject(key, object, how) {
+      for (const sink of sinks) sink.seen(key, object, how)
     },
   })
   return {

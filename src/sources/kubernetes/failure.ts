@@ -10,12 +10,16 @@ export interface Failure {
   readonly kind: 'unavailable' | 'expired' | 'missing' | 'conflict' | 'forbidden' | 'refused'
   /** The server's words, or the network's. */
   readonly message: string
+  /** Of `forbidden`: it is who we say we are that is not accepted (401). */
+  readonly unknownToServer?: true
   /** How long the server asks to be left alone, as far as we have the patience. */
   readonly retryAfterMs?: number
 }
 
 const MESSAGE_MAX = 300
 const RETRY_AFTER_MAX_MS = 300_000
+/** What server-side apply says to a field that the definition does not have. */
+const NOT_DECLARED = 'field not declared in schema'
 
 /** What an answer other than 2xx says; `body` is a Status object if the API server itself gave it. */
 export function failureOf(status: number, body: unknown, retryAfter: string | null = null): Failure {
@@ -26,12 +30,20 @@ export function failureOf(status: number, body: unknown, retryAfter: string | nu
   if (status === 409) return { kind: 'conflict', message }
   // No permission is lacking, though the status is the same.
   if (causes(told).includes('NamespaceTerminating')) return { kind: 'refused', message }
-  if (status === 401 || status === 403) return { kind: 'forbidden', message }
+  if (status === 401) return { kind: 'forbidden', message, unknownToServer: true }
+  if (status === 403) return { kind: 'forbidden', message }
   // After the server's store was restored from a backup, what was seen is in its future.
   if (causes(told).includes('ResourceVersionTooLarge')) return { kind: 'expired', message }
+  // Of a definition older than this program; the server takes it for a fault of its own.
+  if (message.includes(NOT_DECLARED)) return { kind: 'refused', message }
   if (status < 500 && status !== 429 && status !== 408) return { kind: 'refused', message }
   const retryAfterMs = retryAfterOf(told, retryAfter)
   return { kind: 'unavailable', message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+}
+
+/** What is to be done about `forbidden`: what grants the right, unless nobody would know whom to grant it. */
+export function remedyOf({ unknownToServer }: Failure, grant: string): string {
+  return unknownToServer ? 'renew the token or certificate, which is not accepted' : grant
 }
 
 /** An event of type ERROR in a watch carries a Status. */

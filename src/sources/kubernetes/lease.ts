@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { isRecord } from '../../resources/finding.ts'
 import { within, type Api } from './api.ts'
-import type { Failure } from './failure.ts'
+import { remedyOf, type Failure } from './failure.ts'
 
 export interface LeaseOptions {
   readonly api: Api
@@ -51,6 +51,8 @@ export class EnvironmentLease {
   readonly #stopping = new AbortController()
   readonly #lost = Promise.withResolvers<Error>()
   #known: Held | undefined
+  /** The last attempt was ours and succeeded, so `#known` is most likely what the server still has. */
+  #isCurrent = false
   #renewedAt = -Infinity
   #renewing: Promise<void> = Promise.resolve()
   #told: string | undefined
@@ -136,13 +138,26 @@ export class EnvironmentLease {
     } else if (attempt.kind === 'forbidden') {
       log.error(
         { namespace, reason: attempt.message },
-        'the lease may not be used; grant get, create and update on leases, see docs/kubernetes.md',
+        `the lease may not be used; ${remedyOf(attempt, 'grant get, create and update on leases, see docs/kubernetes.md')}`,
       )
     } else log.warn({ namespace, reason: attempt.message }, 'the lease cannot be reached; trying again')
   }
 
-  /** One look, and one try to take or renew it. */
+  /**
+   * One try to take or renew it. What is ours is renewed without a look at it first: with a server that takes 9 s to answer, both
+   * together would take longer than the lease lasts.
+   */
   async #attempt(): Promise<Attempt> {
+    const { signal } = this.#stopping
+    const known = this.#isCurrent ? this.#known : undefined
+    this.#isCurrent = false
+    const renewed = known && (await this.#put(known.resourceVersion, this.#spec(known.spec), signal))
+    const attempt = renewed && isSettled(renewed) ? renewed : await this.#lookAndTake()
+    this.#isCurrent = attempt === 'held'
+    return attempt
+  }
+
+  async #lookAndTake(): Promise<Attempt> {
     const { api, identity, clock } = this.#options
     const { signal } = this.#stopping
     const found = await api.call({ path: `${this.#path}/${LEASE_NAME}`, signal })
@@ -223,4 +238,9 @@ function takenOver(namespace: string, holder: string): UserError {
     `the lease ${LEASE_NAME} of the namespace ${namespace} was taken over by ${holder}: ` +
       'one operator serves a namespace, and this one, started anew, waits until that one is gone',
   )
+}
+
+/** Unless it is that the lease is another one by now, or gone, there is no use in looking. */
+function isSettled(attempt: Attempt): boolean {
+  return attempt === 'held' || ('kind' in attempt && attempt.kind === 'unavailable')
 }

@@ -10,13 +10,16 @@ import { WatchLife } from './watch-life.ts'
 import { START, step, type Outcome, type Reading, type WatchState } from './watch-state.ts'
 import { readEvents } from './watch-stream.ts'
 
+/** How one came to know of an object: what is listed is how it is, whatever was known; what a watch tells may come late. */
+export type Learnt = 'listed' | 'told'
+
 export interface ListWatchOptions<T> {
   readonly api: Api
   /** `/apis/GROUP/VERSION/namespaces/NS/PLURAL` */
   readonly path: string
   readonly labelSelector?: string
   /** What is remembered of an object; `before` itself where nothing of interest changed. undefined: nothing, it is not ours. */
-  readonly keep: (object: Readonly<Record<string, unknown>>, before: T | undefined) => T | undefined
+  readonly keep: (object: Readonly<Record<string, unknown>>, before: T | undefined, how: Learnt) => T | undefined
   /** The names whose kept values changed, came or went; none: `synced` or `trouble` changed. */
   readonly onChange: (names: ReadonlySet<string>) => void
   readonly clock: Clock
@@ -104,7 +107,7 @@ export class ListWatch<T> {
       case 'listing':
         return this.#list(state.paged)
       case 'watching':
-        return this.#watch(state.resourceVersion)
+        return this.#watch(state.resourceVersion, state.doubted)
       case 'checking':
         return this.#list(true, state.resourceVersion)
     }
@@ -132,7 +135,7 @@ export class ListWatch<T> {
       const page = await this.#page(paged, position, at)
       if (!page.ok) return { kind: 'failed', failure: page.error, ranMs: 0 }
       const { items, metadata } = page.value
-      for (const item of items) this.#put(next, item)
+      for (const item of items) this.#put(next, item, 'listed')
       if (next.objects.size > OBJECTS_MAX) {
         return { kind: 'failed', failure: unavailable(`there are more than ${OBJECTS_MAX} objects`), ranMs: 0 }
       }
@@ -178,18 +181,27 @@ export class ListWatch<T> {
     return { kind: 'listed', resourceVersion }
   }
 
-  #put(table: Table<T>, object: unknown): string | undefined {
+  #put(table: Table<T>, object: unknown, how: Learnt): string | undefined {
     const name = nameOf(object)
     if (name === undefined) return undefined
-    const kept = this.#options.keep(object as Readonly<Record<string, unknown>>, this.#known.objects.get(name))
+    const kept = this.#options.keep(object as Readonly<Record<string, unknown>>, this.#known.objects.get(name), how)
     if (kept === undefined) return remove(table, name)
     table.objects.set(name, kept)
     table.versions.set(name, versionOf(object) ?? '')
     return name
   }
 
-  async #watch(from: string): Promise<Outcome> {
+  /** Whether the server has come to this version: for a list it says so if it has not, for a watch it does not. */
+  #reached(version: string): Promise<Result<unknown, Failure>> {
+    const { api, path } = this.#options
+    const query = { ...this.#selection(), limit: '1', resourceVersion: version, resourceVersionMatch: 'NotOlderThan' }
+    return api.call({ path, query, signal: this.#stopping.signal })
+  }
+
+  async #watch(from: string, doubted: boolean): Promise<Outcome> {
     const { api, path, clock, random } = this.#options
+    const reached = doubted ? await this.#reached(from) : undefined
+    if (reached && !reached.ok) return { kind: 'failed', failure: reached.error, ranMs: 0 }
     const seconds = Math.round(WATCH_S * (1 + random.fraction()))
     const query = {
       ...this.#selection(),
@@ -206,13 +218,13 @@ export class ListWatch<T> {
       const opened = await within(clock, OPEN_MS_MAX, both, (signal) => api.open({ path, query, signal }))
       if (!opened.ok) return { kind: 'failed', failure: opened.error, ranMs: 0 }
       this.#setTrouble(undefined)
-      return await this.#follow(opened.value, { from, life, ran })
+      return await this.#follow(opened.value, { from, life, ran, plannedMs: seconds * 1000 })
     } finally {
       life.end()
     }
   }
 
-  async #follow(response: ApiResponse, { from, life, ran }: Watch): Promise<Outcome> {
+  async #follow(response: ApiResponse, { from, life, ran, plannedMs }: Watch): Promise<Outcome> {
     let resourceVersion = from
     try {
       for await (const events of readEvents(response.body ?? NO_BODY)) {
@@ -222,9 +234,9 @@ export class ListWatch<T> {
         if (bookmarked) life.sawBookmark()
         if (failure) return { kind: 'failed', failure, resourceVersion, ranMs: ran() }
       }
-      return { kind: 'ended', resourceVersion, ranMs: ran() }
+      return { kind: 'ended', resourceVersion, ranMs: ran(), early: ran() < plannedMs }
     } catch (thrown) {
-      if (life.signal.aborted) return { kind: 'ended', resourceVersion, ranMs: ran() }
+      if (life.signal.aborted) return { kind: 'ended', resourceVersion, ranMs: ran(), early: true }
       return { kind: 'failed', failure: unavailable(reasonOf(thrown)), resourceVersion, ranMs: ran() }
     }
   }
@@ -256,7 +268,7 @@ export class ListWatch<T> {
     const name = nameOf(object)
     if (name === undefined) return
     const before = this.#known.objects.get(name)
-    if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#known, object)
+    if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#known, object, 'told')
     else if (type === 'DELETED') remove(this.#known, name)
     if (this.#known.objects.get(name) !== before) changed.add(name)
   }
@@ -287,6 +299,8 @@ interface Watch {
   readonly from: string
   readonly life: WatchLife
   readonly ran: () => number
+  /** How long the server was asked to keep it open. */
+  readonly plannedMs: number
 }
 
 const NO_BODY: AsyncIterable<Uint8Array> = {

@@ -6,7 +6,7 @@ import { SecretValue } from '../../base/secret.ts'
 import { isRecord } from '../../resources/finding.ts'
 import type { SecretLookup, SecretSource } from '../../resources/source.ts'
 import type { Api } from './api.ts'
-import type { Failure } from './failure.ts'
+import { remedyOf, type Failure } from './failure.ts'
 import { ListWatch } from './list-watch.ts'
 import type { Reference, References } from './references.ts'
 
@@ -219,9 +219,10 @@ function valueOf(values: Values | undefined, key: string): SecretLookup | undefi
   return values.has(key) ? values.get(key) : KEY_MISSING
 }
 
-function unreadable(namespace: string, { kind, message }: Failure): SecretLookup {
-  if (kind !== 'forbidden') return { state: 'unreadable', reason: message }
-  const reason = `the operator may not read Secrets in namespace ${namespace}; grant get, list and watch on secrets to its service account`
+function unreadable(namespace: string, failure: Failure): SecretLookup {
+  if (failure.kind !== 'forbidden') return { state: 'unreadable', reason: failure.message }
+  const remedy = remedyOf(failure, 'grant get, list and watch on secrets to its service account')
+  const reason = `the operator may not read Secrets in namespace ${namespace}; ${remedy}`
   return { state: 'unreadable', reason }
 }
 

@@ -9,8 +9,8 @@ import { resourceKey, type Document, type Kind, type ResourceKey } from '../../r
 import type { Source } from '../../resources/source.ts'
 import { API_VERSION, GROUP } from '../../resources/vocabulary.ts'
 import type { Api } from './api.ts'
-import type { Failure } from './failure.ts'
-import { ListWatch } from './list-watch.ts'
+import { remedyOf, type Failure } from './failure.ts'
+import { ListWatch, type Learnt } from './list-watch.ts'
 import { referencesIn, type Reference, type References } from './references.ts'
 
 export interface KubernetesSourceOptions {
@@ -21,7 +21,7 @@ export interface KubernetesSourceOptions {
   /** Resolves, at the latest after a while, once it is known what is to be said of these references. */
   readonly look: (references: readonly Reference[]) => Promise<void> | undefined
   /** Told of each object as the server has it. */
-  readonly onObject: (key: ResourceKey, object: Readonly<Record<string, unknown>>) => void
+  readonly onObject: (key: ResourceKey, object: Readonly<Record<string, unknown>>, how: Learnt) => void
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -50,9 +50,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     return new ListWatch({
       ...options,
       path: resourcePath(kind, namespace),
-      keep(object, before) {
+      keep(object, before, how) {
         const document = keepDocument(kind, object, { before, namespace })
-        if (document) onObject(document.key, object)
+        if (document) onObject(document.key, object, how)
         return document
       },
       onChange: (names) => changed([...names].map((name) => resourceKey(kind, name))),
@@ -117,10 +117,11 @@ function keepDocument(
 }
 
 /** What keeps a kind from being read, and what is to be done about it. */
-function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: Failure): Problem {
+function troubleWith(kind: Kind, namespace: string, failure: Failure): Problem {
+  const { message } = failure
   const resource = `${KINDS[kind].plural}.${GROUP}`
   const place = { file: `${resource} in namespace ${namespace}`, line: 1, column: 1, path: '' }
-  switch (failure) {
+  switch (failure.kind) {
     case 'missing':
       return {
         ...place,
@@ -133,7 +134,7 @@ function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: 
         ...place,
         code: 'NotPermitted',
         message: `may not be read: ${message}`,
-        hint: `Grant list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role. What was in force stays meanwhile.`,
+        hint: `${upperFirst(remedyOf(failure, `grant list and watch on ${resource} to the operator's service account; docs/kubernetes.md has the Role`))}. What was in force stays meanwhile.`,
       }
     case 'unavailable':
     case 'expired':
@@ -147,3 +148,5 @@ function troubleWith(kind: Kind, namespace: string, { kind: failure, message }: 
       }
   }
 }
+
+const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Result } from '../../base/result.ts'
@@ -10,6 +10,7 @@ import { CONDITION_TYPES, type ResourceWithStatus } from '../../status/status.ts
 import type { Api } from './api.ts'
 import type { Failure } from './failure.ts'
 import { isOlder, versionOf } from './list-page.ts'
+import type { Learnt } from './list-watch.ts'
 import { resourcePath } from './source.ts'
 import type { TokenBucket } from './token-bucket.ts'
 import { WriteLoop, type Written } from './write-loop.ts'
@@ -36,6 +37,10 @@ const COUNTERS_MS = 14 * 60_000
 const MEND_MS = 60_000
 /** Enough for a server that takes its time to be kept up with; what is allowed in a second limits it before. */
 const PARALLEL = 8
+/** What the server refuses it may take one day, when its definitions are newer: it is tried again now and then. */
+const REFUSED_MS = 5 * 60_000
+const REFUSED =
+  'the API server refuses the status; if its definitions are older than this program, apply the ones in crds/'
 const MAY_NOT_WRITE =
   'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'
 
@@ -60,35 +65,47 @@ export class StatusSink {
   readonly #options: StatusSinkOptions
   readonly #loop: WriteLoop
   readonly #onObject = new Map<ResourceKey, OnObject>()
+  /** Their last write came too late: the object had changed. Once it is known how, they are written whatever its version. */
+  readonly #overtaken = new Set<ResourceKey>()
+  /** To be tried again after a while. */
+  readonly #later = new Map<ResourceKey, Timer>()
   /** It has been said that statuses may not be written. */
-  #refused = false
+  #toldForbidden = false
 
   constructor(options: StatusSinkOptions) {
     this.#options = options
     this.#loop = new WriteLoop({ ...options, parallel: PARALLEL, write: (key, signal) => this.#write(key, signal) })
   }
 
-  /** An object as the server has it. */
-  seen(key: ResourceKey, object: Readonly<Record<string, unknown>>): void {
+  /** An object as the server has it; told by a watch, it may be older than what our own write was answered. */
+  seen(key: ResourceKey, object: Readonly<Record<string, unknown>>, how: Learnt = 'told'): void {
     const { uid } = isRecord(object['metadata']) ? object['metadata'] : {}
     const version = versionOf(object) ?? ''
     const known = this.#onObject.get(key)
-    if (typeof uid !== 'string' || (known?.uid === uid && isNoNews(version, known.version))) return
+    if (typeof uid !== 'string') return
+    if (how === 'told' && known?.uid === uid && isNoNews(version, known.version)) return
     const found = this.#writtenOf({ uid, version }, isRecord(object['status']) ? object['status'] : {})
-    if (known?.uid !== uid) return void this.#onObject.set(key, found)
-    if (found.statement === known.statement) return
+    if (known?.uid !== uid) {
+      this.#overtaken.delete(key)
+      return void this.#onObject.set(key, found)
+    }
+    if (this.#overtaken.has(key)) this.#loop.add([key])
+    if (found.statement === known.statement) return void this.#onObject.set(key, { ...known, version })
     // Ours, of which the answer is still on its way; or somebody else's.
-    const mends = found.at - known.mendedAt >= MEND_MS
-    this.#onObject.set(key, { ...found, mendedAt: mends ? found.at : known.mendedAt })
-    if (mends) this.#loop.add([key])
+    if (this.#isSaidNow(key, found)) return void this.#onObject.set(key, { ...found, mendedAt: known.mendedAt })
+    const waitMs = known.mendedAt + MEND_MS - found.at
+    this.#onObject.set(key, { ...found, mendedAt: waitMs > 0 ? known.mendedAt : found.at })
+    if (waitMs > 0) this.#tryLater(key, waitMs)
+    else this.#loop.add([key])
   }
 
   start(): void {
     this.#loop.start()
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop()
+  async stop(): Promise<void> {
+    await this.#loop.stop()
+    for (const timer of this.#later.values()) timer.cancel()
   }
 
   async #write(key: ResourceKey, signal: AbortSignal): Promise<Written> {
@@ -100,9 +117,13 @@ export class StatusSink {
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined || signal.aborted) return 'nothing to write'
     if (!mayWrite()) return 'not ours to write'
-    const applied = await this.#apply(resource, uid, signal)
-    if (!applied.ok) return this.#judge(key, applied.error)
-    this.#refused = false
+    const known = this.#onObject.get(key)
+    // Made anew meanwhile, and not judged yet.
+    if (known && known.uid !== uid) return 'nothing to write'
+    const version = this.#overtaken.delete(key) ? '' : (known?.version ?? '')
+    const applied = await this.#apply(resource, { uid, version }, signal)
+    if (!applied.ok) return this.#judge(key, { uid, version }, applied.error)
+    this.#toldForbidden = false
     this.#keep(key, this.#writtenOf({ uid, version: versionOf(applied.value) ?? '' }, fieldsOf(resource)))
     return 'written'
   }
@@ -119,6 +140,7 @@ export class StatusSink {
     const uid = resource?.metadata.uid
     if (!resource || uid === undefined) {
       this.#onObject.delete(key)
+      this.#overtaken.delete(key)
       return false
     }
     const before = this.#onObject.get(key)
@@ -127,9 +149,10 @@ export class StatusSink {
     return before.counters !== now.counters && now.at - before.at >= COUNTERS_MS
   }
 
+  /** With its version, a status never lands on another object of the same name: for a status the server does not look at the uid. */
   #apply(
     { apiVersion, kind, metadata, status }: ResourceWithStatus,
-    uid: string,
+    { uid, version }: Pick<OnObject, 'uid' | 'version'>,
     signal: AbortSignal,
   ): Promise<Result<unknown, Failure>> {
     const { api, namespace } = this.#options
@@ -138,32 +161,56 @@ export class StatusSink {
       path: `${resourcePath(kind as Kind, namespace)}/${metadata.name}/status`,
       query: { fieldManager: FIELD_MANAGER, force: 'true' },
       contentType: 'application/apply-patch+yaml',
-      // With the uid, a status never lands on another object of the same name.
-      body: { apiVersion, kind, metadata: { name: metadata.name, namespace, uid }, status },
+      body: {
+        apiVersion,
+        kind,
+        metadata: { name: metadata.name, namespace, uid, ...(version !== '' && { resourceVersion: version }) },
+        status,
+      },
       signal,
     })
   }
 
-  #judge(key: ResourceKey, failure: Failure): Written {
+  #judge(key: ResourceKey, { uid, version }: Pick<OnObject, 'uid' | 'version'>, failure: Failure): Written {
     const { log } = this.#options
     const fields = { resource: key, reason: failure.message }
+    const known = this.#onObject.get(key)
     switch (failure.kind) {
       case 'missing':
+        // If it is made anew, its status is judged anew.
+        if (known?.uid === uid) this.#onObject.delete(key)
+        return 'nothing to write'
       case 'conflict':
-        // Deleted, or made anew meanwhile: the watch tells, and then its status is judged again.
-        this.#onObject.delete(key)
+        this.#overtaken.add(key)
+        // Else the watch is still to tell what has changed.
+        if (known?.uid === uid && known.version !== version) this.#loop.add([key])
         return 'nothing to write'
       case 'refused':
       case 'expired':
-        log.error(fields, 'the API server refuses the status')
+        log.error(fields, REFUSED)
+        this.#tryLater(key, REFUSED_MS)
         return 'nothing to write'
       case 'forbidden':
-        if (!this.#refused) log.error(fields, MAY_NOT_WRITE)
-        this.#refused = true
+        if (!this.#toldForbidden) log.error(fields, MAY_NOT_WRITE)
+        this.#toldForbidden = true
         return failure
       case 'unavailable':
         return failure
     }
+  }
+
+  #tryLater(key: ResourceKey, delayMs: number): void {
+    if (this.#later.has(key)) return
+    const again = () => {
+      this.#later.delete(key)
+      this.#loop.add([key])
+    }
+    this.#later.set(key, this.#options.clock.after(delayMs, again))
+  }
+
+  #isSaidNow(key: ResourceKey, { uid, version, statement }: OnObject): boolean {
+    const resource = this.#options.listing.get(key)
+    return resource !== undefined && this.#writtenOf({ uid, version }, fieldsOf(resource)).statement === statement
   }
 
   #writtenOf(object: Pick<OnObject, 'uid' | 'version'>, status: Readonly<Record<string, unknown>>): OnObject {

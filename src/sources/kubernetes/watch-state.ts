@@ -11,7 +11,9 @@ import type { Failure } from './failure.ts'
  *
  * `watching`: changes come in, each with the version it led to. A watch that ends by itself, at its time or because the connection was
  * lost, is opened again at the last version, so that nothing is lost and nothing comes twice; at once if it had held for a while.
- * Only if the server no longer knows that version is there no way but listing. A watch is never trusted for ever: some time after the
+ * Only if the server no longer knows that version is there no way but listing. One that did not run
+ * its time is `doubted`: the server may have been restored from a backup since, and of a version that is in its future it would tell
+ * nothing at all, so it is asked first whether it has come that far. A watch is never trusted for ever: some time after the
  * last list, its next end leads to checking.
  *
  * `checking`: everything is read once more, as it was at the very version the watch had come to. Whatever differs had been missed: it is
@@ -39,6 +41,7 @@ interface Watching {
   readonly resourceVersion: string
   /** On the clock's `elapsed`: an end after this leads to a check. */
   readonly checkAfter: number
+  readonly doubted: boolean
   readonly failures: number
 }
 
@@ -57,7 +60,7 @@ interface Waiting {
 export type Outcome =
   | { readonly kind: 'listed'; readonly resourceVersion: string }
   /** A watch ran to its end; `resourceVersion` is how far it came. */
-  | { readonly kind: 'ended'; readonly resourceVersion: string; readonly ranMs: number }
+  | { readonly kind: 'ended'; readonly resourceVersion: string; readonly ranMs: number; readonly early: boolean }
   /** A list, or a watch after it had run for `ranMs` and come to `resourceVersion`. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly resourceVersion?: string; readonly ranMs: number }
 
@@ -78,7 +81,8 @@ export function step(state: Reading, outcome: Outcome, context: StepContext): Wa
   switch (outcome.kind) {
     case 'listed': {
       const checkAfter = context.now + CHECK_AFTER_MS * (1 + context.random.fraction())
-      return { kind: 'watching', resourceVersion: outcome.resourceVersion, checkAfter, failures: state.failures }
+      const { resourceVersion } = outcome
+      return { kind: 'watching', resourceVersion, checkAfter, doubted: false, failures: state.failures }
     }
     case 'ended':
       return afterEnd(state, outcome, context)
@@ -89,12 +93,12 @@ export function step(state: Reading, outcome: Outcome, context: StepContext): Wa
 
 function afterEnd(
   state: Reading,
-  { resourceVersion, ranMs }: Extract<Outcome, { kind: 'ended' }>,
+  { resourceVersion, ranMs, early }: Extract<Outcome, { kind: 'ended' }>,
   context: StepContext,
 ): WatchState {
   const healthy = ranMs >= HEALTHY_MS
   const failures = healthy ? 0 : state.failures + 1
-  const next = moved({ ...state, failures }, resourceVersion, context)
+  const next = moved({ ...state, failures }, { resourceVersion, doubted: early }, context)
   return healthy ? next : wait(next, undefined, context)
 }
 
@@ -116,7 +120,11 @@ function afterFailure(
     case 'unavailable':
     case 'conflict':
     case 'refused':
-      return wait(moved({ ...state, failures }, resourceVersion, context), failure.retryAfterMs, context)
+      return wait(
+        moved({ ...state, failures }, { resourceVersion, doubted: true }, context),
+        failure.retryAfterMs,
+        context,
+      )
   }
 }
 
@@ -131,12 +139,16 @@ function list(paged: boolean, failures: number): Listing {
 }
 
 /** The same again, a watch from where it came to; or, if it is time, the check of it. */
-function moved(state: Reading, reached: string | undefined, { now }: StepContext): Reading {
+function moved(
+  state: Reading,
+  reached: { readonly resourceVersion: string | undefined; readonly doubted: boolean },
+  { now }: StepContext,
+): Reading {
   if (state.kind !== 'watching') return state
-  const resourceVersion = reached ?? state.resourceVersion
+  const { resourceVersion = state.resourceVersion, doubted } = reached
   return now >= state.checkAfter
     ? { kind: 'checking', resourceVersion, failures: state.failures }
-    : { ...state, resourceVersion }
+    : { ...state, resourceVersion, doubted }
 }
 
 function wait(next: Reading, retryAfterMs: number | undefined, { random }: StepContext): Waiting {

@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createSecureServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -39,6 +41,22 @@ describe('the connection to the API server', () => {
   it('trusts the authority of the kubeconfig, and uses its connections again', async () => {
     for (let call = 0; call < 20; call += 1) expect(await statusOf()).toBe(200)
     expect(server.sockets.length).toBeLessThan(4)
+  })
+
+  it('is HTTP/1.1 also to a server that offers HTTP/2, where one connection would carry every watch and might be told to go away', async () => {
+    const TLS = join(import.meta.dirname, '..', '..', 'dispatch', 'tls')
+    const read = (name: string) => readFileSync(join(TLS, name))
+    const options = { cert: read('server.pem'), key: read('server-key.pem'), allowHTTP1: true }
+    const modern = createSecureServer(options, (request, response) => response.end(request.httpVersion))
+    await new Promise<void>((resolve) => modern.listen(0, '127.0.0.1', resolve))
+    const { port } = modern.address() as AddressInfo
+    const identity = { headers: {}, tls: { ca: read('ca.pem') } }
+    const credentials = { server: `https://127.0.0.1:${port}`, namespace: undefined, read: async () => identity }
+    const asking = createConnection(credentials, clock, '0')
+    const response = await asking.fetch('/', { method: 'GET', headers: {}, signal })
+    expect(await response.text()).toBe('1.1')
+    await asking.close()
+    await new Promise((resolve) => modern.close(resolve))
   })
 
   it('reads the token anew when it is no longer accepted', async () => {

@@ -23,11 +23,14 @@ export interface Bench {
   close(): Promise<void>
 }
 
-/** A server with our definitions and a client of it whose time stands still until the test moves it. */
-export async function openBench(options: FakeApiServerOptions = {}): Promise<Bench> {
+/**
+ * A server with our definitions and a client of it whose time stands still until the test moves it; that of the server too if a clock is
+ * given.
+ */
+export async function openBench(options: FakeApiServerOptions & { clock?: FakeClock } = {}): Promise<Bench> {
   const server = await startFakeApiServer(options)
   installDefinitions(server)
-  const clock = createFakeClock()
+  const clock = options.clock ?? createFakeClock()
   const headers = { authorization: 'Bearer t' }
   const credentials = { server: server.url, namespace: 'default', read: async () => ({ headers, tls: {} }) }
   const connection = createConnection(credentials, clock, '0')

@@ -43,7 +43,7 @@ describe('the lease of an environment', () => {
   it('is taken over from one that no longer renews it, which then knows', async () => {
     const first = create('first')
     await first.acquire()
-    const restore = bench.server.faults.inject({ verb: 'get', resource: 'leases' }, { kind: 'status', code: 503 })
+    const restore = bench.server.faults.inject({ resource: 'leases' }, { kind: 'status', code: 503 })
     await until(() => expect(first.certain).toBe(false))
     restore()
     const current = bench.server.objects.get('leases', 'nepenthes-operator')
@@ -95,6 +95,34 @@ describe('the lease of an environment', () => {
     await second.release()
     await waiting
     await first.release()
+  })
+
+  it('is kept with a server that takes 9 s for each answer, and good for writing about half of the time', async () => {
+    const slow = await openBench({ clock: bench.clock })
+    const [first, second] = ['first', 'second'].map((identity) => new EnvironmentLease({ ...slow.parts, identity }))
+    await first?.acquire()
+    let taken = false
+    const waiting = second?.acquire().then((held) => (taken = held))
+    slow.server.faults.inject({ resource: 'leases' }, { kind: 'slow', delayMs: 9_000 })
+    const certain: (boolean | undefined)[] = []
+    // Small steps: what takes the real server no time must not take seconds of ours.
+    const passed = () =>
+      vi.waitFor(
+        () => {
+          bench.clock.advance(200)
+          certain.push(first?.certain)
+          expect(certain.length).toBe(400)
+        },
+        { timeout: 15_000, interval: 10 },
+      )
+    await passed()
+    expect(taken).toBe(false)
+    // Of the last minute.
+    expect(certain.slice(-300).filter(Boolean).length).toBeGreaterThan(120)
+    slow.server.faults.clear()
+    await Promise.all([second?.release(), waiting])
+    await first?.release()
+    await slow.close()
   })
 
   it('is not relied on after a standstill, until it has been renewed', async () => {

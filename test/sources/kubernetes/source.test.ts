@@ -131,6 +131,17 @@ describe('the resources of a namespace', () => {
     bench.server.setUsers([{ ...USER, rules: shippedRules() }])
     await bench.until(() => expect(source.get('Webhook/a')).toBeDefined())
   })
+
+  it('are kept while the token is not accepted, which is told apart from a lack of rights', async () => {
+    bench.server.setUsers([{ ...USER, token: 'another', rules: shippedRules() }])
+    put(webhook('a', {}))
+    await start()
+    const [problem] = source.problems()
+    expect(problem).toMatchObject({ code: 'NotPermitted', message: 'may not be read: Unauthorized' })
+    expect(problem?.hint).toContain('Renew the token or certificate')
+    bench.server.setUsers([{ ...USER, rules: shippedRules() }])
+    await bench.until(() => expect(source.get('Webhook/a')).toBeDefined())
+  })
 })
 
 describe('Secrets', () => {

@@ -28,12 +28,12 @@ describe('following a resource', () => {
   })
 
   it('opens a watch that ran its time again at once, where it came to', () => {
-    const again = after(listed, { kind: 'ended', resourceVersion: '20', ranMs: 300_000 })
+    const again = after(listed, { kind: 'ended', resourceVersion: '20', ranMs: 300_000, early: false })
     expect(again).toMatchObject({ kind: 'watching', resourceVersion: '20' })
   })
 
   it('does not spin with a server that ends each watch as soon as it is open', () => {
-    const end = { kind: 'ended', resourceVersion: '20', ranMs: 5 } as const
+    const end = { kind: 'ended', resourceVersion: '20', ranMs: 5, early: true } as const
     const waits = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => delayOf(after(listed, ...Array<Outcome>(count).fill(end))))
     expect(waits).toEqual([600, 1200, 2400, 4800, 9600, 19_200, 22_500, 22_500])
   })
@@ -46,6 +46,17 @@ describe('following a resource', () => {
     },
   )
 
+  it('doubts a watch that did not run its time, until the next has', () => {
+    const end = { kind: 'ended', resourceVersion: '20', ranMs: 40_000 } as const
+    const inTime = after(listed, { ...end, early: false })
+    const early = after(listed, { ...end, early: true })
+    const broken = after(listed, failed('unavailable', { ranMs: 40_000 }))
+    const doubts = [listed, inTime, early, broken, after(early, { ...end, early: false })].map((state) =>
+      state.kind === 'waiting' ? state.next : state,
+    )
+    expect(doubts.map((state) => state.kind === 'watching' && state.doubted)).toEqual([false, false, true, true, false])
+  })
+
   it('lists at once when the server no longer knows the version; if that happens again, after a wait', () => {
     const once = after(listed, failed('expired'))
     expect(once).toMatchObject({ kind: 'listing', paged: true })
@@ -55,7 +66,7 @@ describe('following a resource', () => {
   it('checks, some time after the last list, what watching has led to; and watches on from there', () => {
     const later = { ...context, now: 45 * 60_000 }
     const watching = listed as Parameters<typeof step>[0]
-    const ended = { kind: 'ended', resourceVersion: '90', ranMs: 300_000 } as const
+    const ended = { kind: 'ended', resourceVersion: '90', ranMs: 300_000, early: false } as const
     expect(step(watching, ended, { ...context, now: 44 * 60_000 })).toMatchObject({ kind: 'watching' })
     const checking = step(watching, ended, later)
     expect(checking).toMatchObject({ kind: 'checking', resourceVersion: '90' })

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { customResourceDefinition } from '../../../src/resources/crd.ts'
 import type { ResourceKey } from '../../../src/resources/resource.ts'
 import { StatusSink } from '../../../src/sources/kubernetes/status-sink.ts'
 import { TokenBucket } from '../../../src/sources/kubernetes/token-bucket.ts'
 import { holds } from '../../../src/status/conditions.ts'
 import type { ResourceStatus, ResourceWithStatus } from '../../../src/status/status.ts'
-import { webhook } from '../../support/cluster.ts'
+import { webhook, withoutStatusField } from '../../support/cluster.ts'
+import type { Manifest } from '../../support/fake-apiserver/index.ts'
 import { createFakeClock } from '../../support/fake-clock.ts'
 import { openBench, type Bench } from './following.ts'
 
@@ -81,6 +83,11 @@ describe('writing statuses', () => {
     expect(bench.clock.timers).toBe(0)
   })
 
+  const see = (name: string) => {
+    const object = bench.server.objects.get('webhooks', name)
+    if (object) sink.seen(`Webhook/${name}`, object)
+  }
+
   const seconds = async (count: number) => {
     for (let second = 0; second < count; second += 1) {
       bench.clock.advance(1000)
@@ -113,10 +120,10 @@ describe('writing statuses', () => {
 
   it('counters ride along, or are written every 15 minutes', async () => {
     say('a', 'one', { delivery: { consecutiveFailures: 0, pending: 1 } })
-    await written('a', 'one')
+    await writtenNow('a', 'one')
     say('a', 'one', { delivery: { consecutiveFailures: 0, pending: 2 } })
     say('a', 'two', { delivery: { consecutiveFailures: 0, pending: 3 } })
-    await written('a', 'two')
+    await writtenNow('a', 'two')
     expect(patches()).toBe(2)
     expect(stored('a')).toMatchObject({ delivery: { pending: 3 } })
     bench.clock.advance(15 * 60_000)
@@ -174,12 +181,35 @@ describe('writing statuses', () => {
     await writtenNow('a', 'one')
     expect(patches()).toBe(2)
     meddle('not true')
-    bench.server.objects.put(webhook('b', {}))
-    say('b', 'one')
-    await writtenNow('b', 'one')
-    expect([patches(), JSON.stringify(stored('a'))]).toEqual([3, expect.stringContaining('not true')])
-    bench.clock.advance(60_000)
-    meddle('not true either')
+    await seconds(50)
+    expect([patches(), JSON.stringify(stored('a'))]).toEqual([2, expect.stringContaining('not true')])
+    await written('a', 'one')
+    expect(patches()).toBe(3)
+  })
+
+  it('and at once if the write before was our own, however fast the watch told of that', async () => {
+    const one = holds('Ready', 1, 'one')
+    const status = { observedGeneration: 1, conditions: [{ ...one, lastTransitionTime: '2026-05-01T00:00:00Z' }] }
+    see('a')
+    bench.server.faults.inject({ subresource: 'status' }, { kind: 'slow', delayMs: 20 }, 1)
+    say('a', 'one')
+    // As the watch would tell it, with the answer still on its way.
+    sink.seen('Webhook/a', bench.server.objects.putStatus({ ...webhook('a', {}), status }, 'nepenthes-operator'))
+    await vi.waitFor(() => expect(bench.server.requests.all.at(-1)?.status).toBeDefined())
+    sink.seen('Webhook/a', bench.server.objects.putStatus({ ...webhook('a', {}), status: { observedGeneration: 7 } }))
+    await writtenNow('a', 'one')
+  })
+
+  it('what is listed counts however old its version: the server was restored from a backup', async () => {
+    see('a')
+    say('a', 'one')
+    await writtenNow('a', 'one')
+    bench.server.jump(3)
+    const older = bench.server.objects.putStatus({ ...webhook('a', {}), status: { observedGeneration: 0 } })
+    sink.seen('Webhook/a', older)
+    await seconds(20)
+    expect(patches()).toBe(1)
+    sink.seen('Webhook/a', older, 'listed')
     await writtenNow('a', 'one')
   })
 
@@ -221,6 +251,20 @@ describe('writing statuses', () => {
     await written('a', 'two')
   })
 
+  it('what an older definition has no field for holds up nothing else, and is written once there is a newer one', async () => {
+    const definition = customResourceDefinition('Webhook') as unknown as Manifest
+    bench.server.objects.put(withoutStatusField(definition, 'unmatchedProjects'))
+    bench.server.objects.put(webhook('b', {}))
+    say('a', 'one', { unmatchedProjects: ['nowhere'] })
+    say('b', 'one')
+    await written('b', 'one')
+    expect([patches(), stored('a')]).toEqual([2, { observedGeneration: -1 }])
+    bench.server.objects.put(definition)
+    bench.clock.advance(5 * 60_000)
+    await written('a', 'one')
+    expect(stored('a')).toMatchObject({ unmatchedProjects: ['nowhere'] })
+  })
+
   it('goes on with the others when an object is gone, or is another one by now', async () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'one')
@@ -230,6 +274,38 @@ describe('writing statuses', () => {
     bench.server.objects.put(webhook('b', {}))
     say('b', 'two')
     await written('b', 'two')
+  })
+
+  it('never lands on an object that was made anew in its place, however little is known of it', async () => {
+    see('a')
+    say('a', 'of the first')
+    await written('a', 'of the first')
+    const first = shown.get('Webhook/a') as ResourceWithStatus
+    bench.server.objects.delete('webhooks', 'a')
+    bench.server.objects.put(webhook('a', {}))
+    shown.set('Webhook/a', { ...first, status: { observedGeneration: 1, conditions: [] } })
+    told(new Set<ResourceKey>(['Webhook/a']))
+    await vi.waitFor(() => expect(patches()).toBe(2))
+    see('a')
+    await seconds(20)
+    expect([patches(), stored('a')]).toEqual([2, { observedGeneration: -1 }])
+    say('a', 'of the second')
+    await written('a', 'of the second')
+  })
+
+  it('is written again when the object was changed under its hands, once it is known how', async () => {
+    see('a')
+    const changed = (team: string) => bench.server.objects.put(webhook('a', {}, { labels: { team } }))
+    changed('one')
+    say('a', 'one')
+    await vi.waitFor(() => expect(patches()).toBe(1))
+    await seconds(20)
+    expect(stored('a')).toEqual({ observedGeneration: -1 })
+    see('a')
+    // Not even somebody who never stops changing it keeps it from being written.
+    changed('two')
+    await written('a', 'one')
+    expect(patches()).toBe(2)
   })
 
   it('a thousand turns at once all arrive, and never more of them than the budget allows', async () => {

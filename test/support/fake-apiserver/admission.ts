@@ -102,17 +102,31 @@ function crdProblems(crd: KubeObject, cel: CelRules): Cause[] {
     problems.push(wrong('spec.versions', versions.length, 'must have exactly one version marked as storage version'))
   return [
     ...problems,
-    ...versions.flatMap((version, index) => versionProblems(version, `spec.versions[${index}]`, cel)),
+    ...versions.flatMap((version, index) => versionProblems(version, placesOf(versions, index), cel)),
   ]
 }
 
-function versionProblems(version: CrdVersion, place: string, cel: CelRules): Cause[] {
+interface Places {
+  readonly version: string
+  readonly schema: string
+  readonly selectableFields: string
+}
+
+/** What every version has in common, as the only one has everything, the server keeps in one place for all. */
+function placesOf({ length }: readonly CrdVersion[], index: number): Places {
+  const version = `spec.versions[${index}]`
+  return length === 1
+    ? { version, schema: 'spec.validation.openAPIV3Schema', selectableFields: 'spec.selectableFields' }
+    : { version, schema: `${version}.schema.openAPIV3Schema`, selectableFields: `${version}.selectableFields` }
+}
+
+function versionProblems(version: CrdVersion, places: Places, cel: CelRules): Cause[] {
   const schema = version.schema?.openAPIV3Schema
-  const at = `${place}.schema.openAPIV3Schema`
-  if (!schema) return [{ reason: 'FieldValueRequired', field: at, message: 'Required value: schemas are required' }]
+  const missing = `${places.version}.schema.openAPIV3Schema`
+  if (!schema) return [{ reason: 'FieldValueRequired', field: missing, message: 'Required value' }]
   return [
-    ...[...schemaNodes(schema, at)].flatMap(({ schema: node, at: where }) => nodeProblems(node, where, cel)),
-    ...unselectable(version, schema, place),
+    ...[...schemaNodes(schema, places.schema)].flatMap(({ schema: node, at }) => nodeProblems(node, at, cel)),
+    ...unselectable(version, schema, places.selectableFields),
   ]
 }
 
@@ -122,8 +136,9 @@ function unselectable({ selectableFields = [] }: CrdVersion, schema: Schema, pla
     let found: Schema | undefined = schema
     for (const step of jsonPath.slice(1).split('.')) found = found && propertySchema(found, step)
     if (['string', 'boolean', 'integer'].includes(found?.type ?? '')) return []
-    const why = 'must point to a field of type string, boolean or integer'
-    return [wrong(`${place}.selectableFields[${index}].jsonPath`, jsonPath, why)]
+    const why =
+      'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.'
+    return [wrong(`${place}[${index}].jsonPath`, jsonPath, why)]
   })
 }
 

@@ -67,6 +67,7 @@ export function builtIn(own: Own): ResourceType {
     hasStatus: false,
     hasGeneration: false,
     unconditionalUpdate: true,
+    createOnUpdate: false,
     custom: false,
     columns: [NAME, AGE],
     selectable: {},
@@ -133,6 +134,7 @@ const leases = builtIn({
   plural: 'leases',
   singular: 'lease',
   unconditionalUpdate: false,
+  createOnUpdate: true,
   schema: {
     ...object({
       spec: object({

@@ -67,6 +67,7 @@ function resourceType(spec: CrdSpec, version: CrdVersion): ResourceType {
     hasStatus: version.subresources?.status !== undefined,
     hasGeneration: true,
     unconditionalUpdate: false,
+    createOnUpdate: false,
     custom: true,
     schema: wholeSchema(version.schema?.openAPIV3Schema ?? ANY),
     columns: [NAME, ...(version.additionalPrinterColumns ?? [AGE]).map(column)],

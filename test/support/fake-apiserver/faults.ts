@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import type { Clock } from '../../../src/base/clock.ts'
 import { sleep } from '../../../src/base/clock.ts'
 import { ApiError, expired } from './api-error.ts'
@@ -11,7 +12,7 @@ import type { LoggedRequest } from './requests.ts'
  * - `reset`: the connection breaks before any answer. `lost`: the same, once the request has had its effect.
  * - `hang`: no answer, ever, and no close.
  * - `cut`: the answer breaks off after so many bytes, by a reset or an orderly end; or nothing more comes of it.
- * - `slow`: the answer starts so much later.
+ * - `slow`: the answer starts so much later. `trickle`: it comes a few bytes at a time, a second between them.
  */
 export type Fault =
   | {
@@ -27,6 +28,7 @@ export type Fault =
   | { readonly kind: 'hang' }
   | { readonly kind: 'cut'; readonly afterBytes: number; readonly by: 'reset' | 'end' | 'silence' }
   | { readonly kind: 'slow'; readonly delayMs: number }
+  | { readonly kind: 'trickle'; readonly bytes: number }
 
 /** Which requests a fault meets: all given fields must agree. */
 export interface FaultMatch {
@@ -77,6 +79,12 @@ function isMet({ verb, resource, name, subresource, user, when }: FaultMatch, re
   )
 }
 
+/** By a reset; one that is encrypted cannot send one, and only breaks off. */
+export function breakConnection({ socket }: ServerResponse): void {
+  if (socket instanceof TLSSocket) socket.destroy()
+  else socket?.resetAndDestroy()
+}
+
 /** Does what a fault wants done before the request is handled. True once the answer has been taken care of. */
 export async function strike(fault: Fault | undefined, response: ServerResponse, clock: Clock): Promise<boolean> {
   switch (fault?.kind) {
@@ -85,13 +93,15 @@ export async function strike(fault: Fault | undefined, response: ServerResponse,
     case 'lost':
       return (loseAnswer(response), false)
     case 'reset':
-      response.socket?.resetAndDestroy()
+      breakConnection(response)
       return true
     case 'hang':
       return true
     case 'slow':
       await sleep(clock, fault.delayMs)
       return false
+    case 'trickle':
+      return (trickle(response, fault.bytes, clock), false)
     case 'cut':
       return (cutShort(response, fault.afterBytes, fault.by), false)
     case 'gone':
@@ -137,9 +147,24 @@ function answerStatus(fault: Fault & { kind: 'status' }, response: ServerRespons
 /** What is answered never leaves: the connection breaks instead. */
 function loseAnswer(response: ServerResponse): void {
   response.end = () => {
-    response.socket?.resetAndDestroy()
+    breakConnection(response)
     return response
   }
+}
+
+/** What is answered at once leaves little by little, until nobody waits for it any more. */
+function trickle(response: ServerResponse, bytes: number, clock: Clock): void {
+  const end = response.end.bind(response)
+  const drip = (rest: Buffer): void => {
+    if (response.destroyed) return
+    if (rest.length <= bytes) return void end(rest)
+    response.write(rest.subarray(0, bytes))
+    clock.after(1000, () => drip(rest.subarray(bytes)))
+  }
+  response.end = ((chunk: string) => {
+    drip(Buffer.from(chunk))
+    return response
+  }) as typeof response.end
 }
 
 /** From now on the response takes only so many bytes, then breaks. */
@@ -157,7 +182,7 @@ function cutShort(response: ServerResponse, afterBytes: number, by: 'reset' | 'e
     left = -1
     // Only once it is on its way: a reset throws away what still waits to be sent.
     write('', () => {
-      if (by === 'reset') response.socket?.resetAndDestroy()
+      if (by === 'reset') breakConnection(response)
       else if (by === 'end') end()
     })
     return false

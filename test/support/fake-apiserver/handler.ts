@@ -25,7 +25,7 @@ import { type ResourceType, apiVersionOf } from './resource-type.ts'
 import type { ObjectStore } from './store.ts'
 import { type Form, type IncludeObject, formOf, partial, table } from './table.ts'
 import type { WatchQuery, Watches } from './watches.ts'
-import { type PatchType, type Write, type Writes, fromStored } from './writes.ts'
+import { type PatchType, type Write, type Written, type Writes, fromStored } from './writes.ts'
 
 export interface HandlerParts {
   readonly store: ObjectStore
@@ -284,12 +284,13 @@ function setWarnings(response: ServerResponse, warnings: readonly string[]): voi
 function written({ writes }: HandlerParts, exchange: Exchange, { verb }: RequestInfo, write: Write) {
   const body = parseBody(exchange)
   if (verb === 'create') return { object: writes.create(write, body as KubeObject), status: 201 }
-  if (verb === 'update') return { object: writes.update(write, body as KubeObject), status: 200 }
+  if (verb === 'update') return answerOf(writes.update(write, body as KubeObject))
   const patchType = patchTypeOf(exchange.request.headers['content-type'] ?? '')
   if (patchType === 'apply' && !exchange.url.searchParams.get('fieldManager')) throw managerMissing()
-  const { object, created } = writes.patch(write, patchType, body)
-  return { object, status: created ? 201 : 200 }
+  return answerOf(writes.patch(write, patchType, body))
 }
+
+const answerOf = ({ object, created }: Written) => ({ object, status: created ? 201 : 200 })
 
 function managerMissing(): ApiError {
   const cause = {

@@ -52,7 +52,7 @@ export function createObjects({ store, registry, writes, deletions, settle }: Pa
     const how = writeOf(type, { name, namespace: spaceOf(type, namespace), subresource, fieldManager })
     const body: KubeObject = structuredClone<KubeObject>(object)
     if (before) body.metadata.resourceVersion = before.metadata.resourceVersion ?? ''
-    const written = before ? writes.update(how, body) : writes.create(how, body)
+    const written = before ? writes.update(how, body).object : writes.create(how, body)
     settle()
     return written
   }

@@ -30,6 +30,8 @@ export interface ResourceType {
   readonly hasGeneration: boolean
   /** Whether a PUT may come without a resourceVersion. */
   readonly unconditionalUpdate: boolean
+  /** Whether a PUT of what is not there makes it. */
+  readonly createOnUpdate: boolean
   /** Defined by a CustomResourceDefinition. */
   readonly custom: boolean
   /** Of the whole object, ObjectMeta included. */

@@ -11,8 +11,15 @@ export function validate(schema: Schema, value: unknown, place: Place = ''): Cau
 }
 
 /** After one of these the server runs no CEL rules, which could not be sure of what they read. */
-export const isBlocking = ({ reason }: Cause) =>
-  ['FieldValueRequired', 'FieldValueTypeInvalid', 'FieldValueTooLong', 'FieldValueTooMany'].includes(reason)
+export const isBlocking = ({ reason }: Cause) => BLOCKING.includes(reason)
+
+const BLOCKING = [
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTypeInvalid',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+]
 
 function inner(schema: Schema, value: unknown, place: Place): Cause[] {
   if (Array.isArray(value))

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../../src/base/clock.ts'
 import { ApiError, badRequest } from './api-error.ts'
 import { CRD_KEY } from './built-ins.ts'
 import { instancesOf, crdSpec } from './custom-resources.ts'
+import { breakConnection } from './faults.ts'
 import { type Fields, type KubeObject, sameJson } from './object.ts'
 import { demandReached, predicate, revisionOf, type ListQuery } from './reads.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -90,7 +91,7 @@ function initialEvents(store: ObjectStore, { type, namespace, query }: WatchRequ
   const wanted = query.resourceVersion ?? ''
   const revision = wanted === '' ? 0 : revisionOf(wanted)
   try {
-    demandReached(store, revision)
+    if (sendInitialEvents) demandReached(store, revision)
     if (sendInitialEvents || revision === 0)
       return store
         .list(type.storageKey, namespace)
@@ -163,16 +164,18 @@ function stream(
     stop()
     response.end()
   }
+  /** From a version yet to come, as after a restore from a backup, a watch is silent until it has come: it has seen all before that. */
+  const from = Number(query.resourceVersion ?? 0)
   const unsubscribe = store.subscribe((change) => {
     if (change.storageKey === CRD_KEY && endsWatches(change, type)) end()
     if (change.storageKey !== type.storageKey) return
     const seen = eventOf(change, namespace, holds)
-    if (seen && !isLosing) tell(seen)
+    if (seen && !isLosing && store.revision > from) tell(seen)
   })
   const remindLater = () => {
     const timer = clock.after(BOOKMARK_MS, () => {
       timers.delete(timer)
-      bookmark()
+      if (store.revision >= from) bookmark()
       remindLater()
     })
     timers.add(timer)
@@ -193,7 +196,7 @@ function stream(
     end,
     reset() {
       stop()
-      response.socket?.resetAndDestroy()
+      breakConnection(response)
     },
     freeze() {
       frozen ??= []

@@ -11,7 +11,7 @@ import { jsonPatch, mergePatch, strategicMergePatch } from './patches.ts'
 import { type ResourceType, apiVersionOf } from './resource-type.ts'
 import { type Place, applyDefaults, prune } from './schema.ts'
 import type { ObjectStore } from './store.ts'
-import { isBlocking, validate } from './validate.ts'
+import { isBlocking, validate, wrong } from './validate.ts'
 
 /** What a write is about, and how it is to be done. */
 export interface Write {
@@ -32,8 +32,13 @@ export type PatchType = 'merge' | 'json' | 'strategic' | 'apply'
 /** The writing verbs. Objects come and go in the version of the request; the store has the stored one. */
 export interface Writes {
   create(write: Write, body: KubeObject): KubeObject
-  update(write: Write, body: KubeObject): KubeObject
-  patch(write: Write, patchType: PatchType, body: unknown): { readonly object: KubeObject; readonly created: boolean }
+  update(write: Write, body: KubeObject): Written
+  patch(write: Write, patchType: PatchType, body: unknown): Written
+}
+
+export interface Written {
+  readonly object: KubeObject
+  readonly created: boolean
 }
 
 export interface WritesOptions {
@@ -100,7 +105,7 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
   }
 
   const updateTo = (write: Write, before: KubeObject, sent: KubeObject): KubeObject => {
-    demandVersion(write, before, sent)
+    demandVersion(write.type, before, sent)
     const after = write.subresource === 'status' ? withStatusOf(before, sent) : withSpecOf(write.type, before, sent)
     const { manager } = managerOf(write, 'Update')
     after.metadata.managedFields = updateManagedFields(write.type, before, after, manager, now())
@@ -137,7 +142,8 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
     if (sent.metadata.managedFields) throw badRequest('metadata.managedFields must be nil')
     if (!before && write.subresource !== undefined) throw notFound(type, write.name)
     demandDeclared(write, sent)
-    if (before) demandVersion(write, before, sent)
+    if (before) demandUid(write, before, sent)
+    if (before) demandVersion(type, before, sent)
     const { manager } = managerOf(write, 'Apply')
     const { object, managedFields } = applyConfiguration(type, before, sent, {
       manager,
@@ -162,18 +168,24 @@ export function createWrites({ store, cel, clock, random }: WritesOptions): Writ
     },
     update(write, body) {
       const object = decode(write, body)
-      const before = existing(write)
       if (object.metadata.name !== write.name) throw badRequest(misnamed(object.metadata.name, write.name))
+      if (write.type.createOnUpdate && !stored(write)) {
+        delete object.metadata.resourceVersion
+        return { object: createFrom(write, object), created: true }
+      }
+      const before = existing(write)
       if (!object.metadata.resourceVersion && !write.type.unconditionalUpdate)
         throw invalid(write.type, write.name, [
           { reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message: VERSION_MISSING },
         ])
-      return updateTo(write, before, object)
+      if (object.metadata.uid && object.metadata.uid !== before.metadata.uid) throw otherUid(write, before, object)
+      return { object: updateTo(write, before, object), created: false }
     },
     patch(write, patchType, body) {
       if (patchType === 'apply') return apply(write, applied(write, body))
       const before = existing(write)
       const object = decode(write, patched(write, patchType, before, body) as KubeObject)
+      demandUid(write, before, object)
       return { object: updateTo(write, before, object), created: false }
     },
   }
@@ -239,6 +251,10 @@ function demandKind(type: ResourceType, object: KubeObject): void {
     throw badRequest(
       `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersionOf(type)})`,
     )
+  if (object.kind !== type.kind && type.custom)
+    throw invalid({ ...type, kind: object.kind }, object.metadata?.name ?? '', [
+      wrong('kind', object.kind, `must be ${type.kind}`),
+    ])
   if (object.kind !== type.kind)
     throw badRequest(
       `${object.kind} in version "${type.version}" cannot be handled as a ${type.kind}: kind does not match`,
@@ -289,13 +305,20 @@ function patched({ type }: Write, patchType: PatchType, before: KubeObject, body
   return strategicMergePatch(type.schema, before, body)
 }
 
-function demandVersion({ type, name }: Write, before: KubeObject, { metadata }: KubeObject): void {
-  if (metadata.uid && metadata.uid !== before.metadata.uid) {
-    const uids = `UID in precondition: ${metadata.uid}, UID in object meta: ${before.metadata.uid}`
-    throw conflict(type, name, `Precondition failed: ${uids}`)
-  }
+function demandVersion(type: ResourceType, before: KubeObject, { metadata }: KubeObject): void {
   if (metadata.resourceVersion && metadata.resourceVersion !== before.metadata.resourceVersion)
-    throw conflict(type, name, MODIFIED)
+    throw conflict(type, before.metadata.name, MODIFIED)
+}
+
+function otherUid({ type, name }: Write, before: KubeObject, { metadata }: KubeObject): ApiError {
+  const uids = `UID in precondition: ${metadata.uid}, UID in object meta: ${before.metadata.uid}`
+  return conflict(type, name, `Precondition failed: ${uids}`)
+}
+
+/** In a patch it is a field that cannot change; in a patch of a status nobody looks at it, as at nothing else but the status. */
+function demandUid({ type, name, subresource }: Write, before: KubeObject, { metadata }: KubeObject): void {
+  if (subresource === 'status' || !metadata.uid || metadata.uid === before.metadata.uid) return
+  throw invalid(type, name, [wrong('metadata.uid', metadata.uid, 'field is immutable')])
 }
 
 /** Through `/status` nothing but the status changes. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describePath, fromFieldsV1, pathOf, toFieldsV1, withParents } from '../support/fake-apiserver/field-set.ts'
-import { isFields, type Fields } from '../support/fake-apiserver/object.ts'
-import type { Schema } from '../support/fake-apiserver/schema.ts'
-import { compare, fieldsOf, merge, removeFields } from '../support/fake-apiserver/typed-value.ts'
+import { describePath, fromFieldsV1, pathOf, toFieldsV1, withParents } from './field-set.ts'
+import { isFields, type Fields } from './object.ts'
+import type { Schema } from './schema.ts'
+import { compare, fieldsOf, merge, removeFields } from './typed-value.ts'
 
 /** One of each: a struct, a map, a list of kind map, a set, an atomic list. */
 const SCHEMA: Schema = {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { createFakeClock } from '../support/fake-clock.ts'
+import { createFakeClock } from '../fake-clock.ts'
 import {
   ApiError,
   type FakeApiServer,
@@ -12,11 +12,11 @@ import {
   type KubeObject,
   type Manifest,
   startFakeApiServer,
-} from '../support/fake-apiserver/index.ts'
-import { CRDS, type Json, runKubectl } from './cluster.ts'
-import { at, webhook, webhooksPath } from './manifests.ts'
+} from './index.ts'
+import { CRDS, type Json, runKubectl } from '../../kubernetes/cluster.ts'
+import { at, webhook, webhooksPath } from '../../kubernetes/manifests.ts'
 
-/** What only the fake can do: be troubled. What it has in common with a real server stands in the other files of this directory. */
+/** What only the fake can do: be troubled. What it has in common with a real server stands in test/kubernetes. */
 const clock = createFakeClock()
 let server: FakeApiServer
 let agent: Agent
@@ -189,9 +189,13 @@ describe('a compaction', () => {
     server.jump(server.revision + 1000)
     const from = server.revision
     server.jump(10)
-    const { over, events } = await watch(`resourceVersion=${from}`)
+    const { over, events } = await watch(`resourceVersion=${from}&allowWatchBookmarks=true&timeoutSeconds=300`)
+    server.objects.put(webhook('a'))
+    clock.advance(300_000)
     await over
-    expect(events()).toMatchObject([{ type: 'ERROR', object: { code: 504, reason: 'Timeout' } }])
+    expect(events()).toEqual([])
+    const list = await call('GET', `${PATH}?resourceVersion=${from}&resourceVersionMatch=NotOlderThan`)
+    expect([list.status, at(list.json(), 'details.causes.0.reason')]).toEqual([504, 'ResourceVersionTooLarge'])
   })
 })
 
