@@ -104,14 +104,18 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   }
 }
 
-/** The status, which we write ourselves, and the server's bookkeeping are no change. */
+/**
+ * The status, which we write ourselves, and the server's bookkeeping are no change. An object that is being deleted counts as gone, whoever's
+ * finalizer it waits for: nobody can take its deletion back, and deliveries must not go on for as long as that takes.
+ */
 function keepDocument(
   kind: Kind,
   object: Readonly<Record<string, unknown>>,
   { before, namespace }: { before: Document | undefined; namespace: string },
 ): Document | undefined {
   const { metadata, spec } = object
-  const name = (metadata as { name: string }).name
+  const { name, deletionTimestamp } = metadata as { name: string; deletionTimestamp?: string }
+  if (deletionTimestamp !== undefined) return undefined
   const document = documentFromObject({ apiVersion: API_VERSION, kind, metadata, spec }, `${namespace}/${name}`)
   return before && isDeepStrictEqual(before, document) ? before : document
 }

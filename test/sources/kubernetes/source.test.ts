@@ -101,6 +101,19 @@ describe('the resources of a namespace', () => {
     expect(source.get('Webhook/a')).toBe(before)
   })
 
+  it('count as gone once they are being deleted, whoever that waits for', async () => {
+    const held = { finalizers: ['example.com/hold'] }
+    put(webhook('a', {}, held), webhook('b', {}, held), webhook('c', {}))
+    bench.server.objects.delete('webhooks', 'a')
+    await start()
+    expect([...source.keys()].sort()).toEqual(['Webhook/b', 'Webhook/c'])
+    changes.length = 0
+    bench.server.objects.delete('webhooks', 'b')
+    await bench.until(() => expect(changes).toEqual([['Webhook/b']]))
+    expect([source.get('Webhook/b'), [...source.keys()]]).toEqual([undefined, ['Webhook/c']])
+    expect(bench.server.objects.list('webhooks', 'default')).toHaveLength(3)
+  })
+
   it('are not known, and nothing is deleted, without their definitions; it recovers', async () => {
     for (const kind of KIND_NAMES) {
       const plural = kind === 'Webhook' ? 'webhooks' : 'apisettings'
