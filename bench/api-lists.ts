@@ -99,10 +99,10 @@ function fill(file: string, count: number): void {
   db.exec(`${numbers(PROJECTS)} INSERT INTO projects (id, identifier, name, description, active, public, statusExplanation, revision, createdAt, updatedAt)
     SELECT i, 'project-' || i, 'Project ' || i, '', 1, 0, '', 0, 1772366400000, 1772366400000 FROM n`)
   db.exec(`${numbers(count)} INSERT INTO workPackages (id, projectId, typeId, statusId, priorityId, authorId, assigneeId, subject, description,
-      estimatedMinutes, spentMinutes, scheduleManually, ignoreNonWorkingDays, lockVersion, createdAt, updatedAt)
+      estimatedMinutes, spentMinutes, scheduleManually, ignoreNonWorkingDays, lockVersion, revision, createdAt, updatedAt)
     SELECT i, 1 + (i * 7919) % ${PROJECTS}, 1, 1 + (i / 7) % (SELECT count(*) FROM statuses), 1, 1, NULL,
       'Work package number ' || ((i * 7919) % ${count}), 'What to do about it, in some detail, number ' || i,
-      60, 0, 0, 0, 1, 1772366400000 + i, 1772366400000 + i FROM n`)
+      60, 0, 0, 0, 1, 0, 1772366400000 + i, 1772366400000 + i FROM n`)
   db.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)')
   db.close()
 }

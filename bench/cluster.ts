@@ -23,7 +23,8 @@ const TARGET_BYTES = 10 * 1024
 const BUDGET = { perSecond: 20, burst: 200 }
 const TURNED = 1_000
 const ROUNDS = 3
-const QUIET_MS = 5_000
+/** Events wait until the budget has something to spare again, after the last status: ten seconds at most. */
+const QUIET_MS = 12_000
 const REST_MS = 20_000
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
