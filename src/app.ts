@@ -1,11 +1,9 @@
 import { hostname } from 'node:os'
 import { createMetrics } from './admin/metrics.ts'
 import { createAdminServer } from './admin/server.ts'
-import type { TokenAdmin } from './admin/tokens.ts'
-import type { ApiStore } from './api/context.ts'
 import { seed } from './api/seed.ts'
 import { createApi } from './api/server.ts'
-import { createToken, generateToken, listTokens, revokeToken, type TokenFailure } from './api/tokens.ts'
+import { generateToken } from './api/tokens.ts'
 import { assert } from './base/assert.ts'
 import { sleep, systemClock, type Clock } from './base/clock.ts'
 import { toError, UserError } from './base/errors.ts'
@@ -15,7 +13,6 @@ import { createLog, type Log } from './base/log.ts'
 import { isLoopbackHost } from './base/network.ts'
 import { isInside } from './base/paths.ts'
 import { systemRandom, type Random } from './base/random.ts'
-import { fail, ok } from './base/result.ts'
 import type { SecretValue } from './base/secret.ts'
 import { programVersion, type RunConfig } from './config.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
@@ -31,6 +28,7 @@ import { loadCredentials } from './sources/kubernetes/credentials.ts'
 import { keepReads } from './storage/kept-reads.ts'
 import { openSqliteStore } from './storage/sqlite/sqlite-store.ts'
 import type { Store } from './storage/store.ts'
+import { tokenAdmin } from './token-admin.ts'
 
 /** What tests replace; the program itself runs with the system's. */
 export interface AppDependencies {
@@ -323,38 +321,4 @@ function readiness(
   if (!configured) reasons.push(`no complete configuration is known yet: ${cause}`)
   if (!storeHealthy) reasons.push('the data directory cannot be written: is the disk full?')
   return { ready: reasons.length === 0, reasons }
-}
-
-function tokenAdmin(store: ApiStore, { clock, random }: Shared): TokenAdmin {
-  return {
-    async create(user, name) {
-      const created = await createToken(store, clock, random, { login: user, name })
-      if (!created.ok) return fail(tokenFailure(created.error, user, name))
-      const { info, token } = created.value
-      return ok({ id: info.id, user: info.login, name: info.name, createdAt: info.createdAt, text: token })
-    },
-    list: async () =>
-      (await listTokens(store)).map(({ id, login, name, createdAt }) => ({ id, user: login, name, createdAt })),
-    async revoke(id) {
-      const revoked = await revokeToken(store, id)
-      if (revoked.ok) return revoked
-      return fail(revoked.error.reason === 'no-such-token' ? undefined : tokenFailure(revoked.error, '', ''))
-    },
-  }
-}
-
-function tokenFailure({ reason }: TokenFailure, user: string, name: string): string {
-  switch (reason) {
-    case 'no-such-user':
-      return `there is no user ${user}`
-    case 'not-active':
-      return `${user} is not active: an administrator takes a lock off with DELETE /api/v3/users/${user}/lock, and lets in who was invited with PATCH and "status": "active"`
-    case 'name-taken':
-      return `${user} has a token named ${name} already: choose another name, or revoke that one`
-    case 'kept':
-      return 'the token named administrator is kept by the program: to change it, set NEPENTHES_API_TOKEN or replace api-token in the data directory, and restart'
-    case 'no-such-token':
-    case 'unavailable':
-      return 'the store cannot write just now: is the disk full?'
-  }
 }
