@@ -26,8 +26,9 @@ function print(text: string): void {
 
 function printReceived({ event, id, attempt, body }: Received): void {
   const subject = Object.entries(body).find(([key]) => key !== 'action' && key !== 'actor')
-  const { id: number } = (subject?.[1] ?? {}) as { id?: number }
-  print(`received  ${event}  ${subject?.[0]} ${number}  (${id}, attempt ${attempt}, signature verified)`)
+  // A ping is about the webhook, which has a name and no number.
+  const { id: number, name } = (subject?.[1] ?? {}) as { id?: number; name?: string }
+  print(`received  ${event}  ${subject?.[0]} ${number ?? name}  (${id}, attempt ${attempt}, signature verified)`)
 }
 
 /** A client of the API with the administrator's token. */
@@ -79,6 +80,7 @@ Then edit ${relative('.', join(HERE, 'config', 'webhook.yaml'))} (say, drop time
 
   npx nepenthes status
   npx nepenthes status webhook/quickstart --output yaml
+  npx nepenthes ping webhook/quickstart
 
 The docs page: ${origin}/api/docs    Stop with Ctrl-C.
 `)
