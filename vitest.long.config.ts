@@ -20,6 +20,7 @@ export default defineConfig({
       'test/e2e/cluster-faults.test.ts',
       'test/e2e/package.test.ts',
       'test/resources/manifest.test.ts',
+      'test/resources/hostile.test.ts',
     ],
     env: { NEPENTHES_TEST_EFFORT: 'long' },
     pool: 'forks',

@@ -4,6 +4,7 @@ import { parseFile } from '../../src/resources/parse.ts'
 import type { ParsedFile } from '../../src/resources/resource.ts'
 import { createComposer } from '../../src/resources/yaml-composer.ts'
 import { LEXEMES_MAX, readTokens, SYNTAX_ERRORS_MAX } from '../../src/resources/yaml-tokens.ts'
+import { tries } from '../support/effort.ts'
 
 const HEAD = 'apiVersion: nepenthes.dev/v1\nkind: Webhook\nmetadata: {name: a}\n'
 const MIB = 1024 * 1024
@@ -218,7 +219,7 @@ describe('whatever the bytes', () => {
       '\r\n',
     )
     const text = fc.array(punctuation, { maxLength: 80 }).map((parts) => Buffer.from(HEAD + parts.join('')))
-    fc.assert(fc.property(text, check), { numRuns: 500 })
+    fc.assert(fc.property(text, check), { numRuns: tries(150, 2_000) })
   })
 
   test('valid documents with pieces cut, doubled and swapped', () => {
@@ -227,7 +228,7 @@ describe('whatever the bytes', () => {
     const mutated = fc.tuple(at, at, at, fc.string({ unit: 'binary', maxLength: 4 })).map(([a, b, c, noise]) => {
       return Buffer.from(valid.slice(0, a) + noise + valid.slice(b, c) + valid.slice(a))
     })
-    fc.assert(fc.property(mutated, check), { numRuns: 500 })
+    fc.assert(fc.property(mutated, check), { numRuns: tries(150, 2_000) })
   })
 
   test('arbitrary JSON where the spec belongs', () => {

@@ -113,7 +113,7 @@ describe('the lease of an environment', () => {
           certain.push(first?.certain)
           expect(certain.length).toBe(400)
         },
-        { timeout: 15_000, interval: 10 },
+        { timeout: 15_000, interval: 4 },
       )
     await passed()
     expect(taken).toBe(false)
