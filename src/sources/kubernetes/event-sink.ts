@@ -3,7 +3,7 @@ import { microTime } from '../../base/clock.ts'
 import { isRecord } from '../../resources/finding.ts'
 import type { ResourceKey } from '../../resources/resource.ts'
 import type { ConditionType, ResourceWithStatus } from '../../status/status.ts'
-import type { Failure } from './failure.ts'
+import { remedyOf, type Failure } from './failure.ts'
 import type { StatusSinkOptions } from './status-sink.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { standingOf, turnsSince, type Standing, type Turn } from './turns.ts'
@@ -30,8 +30,7 @@ const PER_OBJECT = { burst: 25, perSecond: 1 / 300 }
 const LEFT_TO_STATUSES = 100
 const NOTE_BYTES_MAX = 1024
 const NAME_MAX = 253
-const MAY_NOT_WRITE =
-  'events may not be written; grant create and patch on events (events.k8s.io), see docs/kubernetes.md'
+const GRANT = 'grant create and patch on events (events.k8s.io), see docs/kubernetes.md'
 
 /** What is known of an object's events. */
 interface Told {
@@ -201,13 +200,17 @@ export class EventSink {
   }
 
   /** Whether a failure may pass. One that will not is said once, and the event is given up. */
-  #passes({ kind, message }: Failure, key: ResourceKey): boolean {
-    const fields = { resource: key, reason: message }
-    if (kind === 'forbidden' && !this.#refused) this.#options.log.error(fields, MAY_NOT_WRITE)
-    if (kind === 'forbidden') this.#refused = true
-    if (kind === 'unavailable' || kind === 'forbidden') return true
-    this.#options.log.error(fields, 'the API server refuses the event')
-    return false
+  #passes(failure: Failure, key: ResourceKey): boolean {
+    const { log } = this.#options
+    const fields = { resource: key, reason: failure.message }
+    if (failure.kind === 'unavailable') return true
+    if (failure.kind !== 'forbidden') {
+      log.error(fields, 'the API server refuses the event')
+      return false
+    }
+    if (!this.#refused) log.error(fields, `events may not be written; ${remedyOf(failure, GRANT)}`)
+    this.#refused = true
+    return true
   }
 }
 

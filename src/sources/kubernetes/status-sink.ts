@@ -8,7 +8,7 @@ import type { Kind, ResourceKey } from '../../resources/resource.ts'
 import type { StatusListing } from '../../status/listing.ts'
 import { CONDITION_TYPES, type ResourceWithStatus } from '../../status/status.ts'
 import type { Api } from './api.ts'
-import type { Failure } from './failure.ts'
+import { remedyOf, type Failure } from './failure.ts'
 import { isOlder, versionOf } from './list-page.ts'
 import type { Learnt } from './list-watch.ts'
 import { resourcePath } from './source.ts'
@@ -41,8 +41,7 @@ const PARALLEL = 8
 const REFUSED_MS = 5 * 60_000
 const REFUSED =
   'the API server refuses the status; if its definitions are older than this program, apply the ones in crds/'
-const MAY_NOT_WRITE =
-  'the status may not be written; grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'
+const GRANT = 'grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'
 
 /** What is known to be written on an object. */
 interface OnObject {
@@ -191,7 +190,7 @@ export class StatusSink {
         this.#tryLater(key, REFUSED_MS)
         return 'nothing to write'
       case 'forbidden':
-        if (!this.#toldForbidden) log.error(fields, MAY_NOT_WRITE)
+        if (!this.#toldForbidden) log.error(fields, `the status may not be written; ${remedyOf(failure, GRANT)}`)
         this.#toldForbidden = true
         return failure
       case 'unavailable':

@@ -200,11 +200,20 @@ describe('events', () => {
   })
 
   it.each([
-    ['503', { kind: 'status', code: 503, retryAfterSeconds: 1 }],
-    ['a reset', { kind: 'reset' }],
-    ['an answer lost on the way', { kind: 'lost' }],
-    ['403 until it is granted', { kind: 'status', code: 403 }],
-  ] as const)('are told once after %s', async (name, fault) => {
+    ['503', { kind: 'status', code: 503, retryAfterSeconds: 1 }, []],
+    ['a reset', { kind: 'reset' }, []],
+    ['an answer lost on the way', { kind: 'lost' }, []],
+    [
+      '403 until it is granted',
+      { kind: 'status', code: 403 },
+      ['grant create and patch on events (events.k8s.io), see docs/kubernetes.md'],
+    ],
+    [
+      '401 until the token is renewed',
+      { kind: 'status', code: 401 },
+      ['renew the token or certificate, which is not accepted'],
+    ],
+  ] as const)('are told once after %s', async (_name, fault, remedies) => {
     bench.server.faults.inject({ resource: 'events' }, fault, 3)
     say('a', MISSING)
     await bench.until(() =>
@@ -213,7 +222,8 @@ describe('events', () => {
         4,
       ]),
     )
-    expect([counts(), logged.length]).toEqual([[1], name.startsWith('403') ? 1 : 0])
+    expect(counts()).toEqual([1])
+    expect(logged.map((line) => line.split('; ')[1])).toEqual(remedies)
   })
 
   it('that are refused are given up, and the next is told', async () => {

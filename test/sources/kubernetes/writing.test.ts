@@ -51,6 +51,7 @@ describe('writing statuses', () => {
   let sink: StatusSink
   let mayWrite: boolean
   let writes: TokenBucket
+  let logged: string[]
   const shown = new Map<ResourceKey, ResourceWithStatus>()
   let told: (keys: ReadonlySet<ResourceKey>) => void = () => undefined
   const patches = () => bench.server.requests.count('patch', 'webhooks/status')
@@ -67,10 +68,12 @@ describe('writing statuses', () => {
 
   beforeEach(() => {
     mayWrite = true
+    logged = []
     shown.clear()
     writes = new TokenBucket(bench.clock, { perSecond: 20, burst: 200 })
     sink = new StatusSink({
       ...bench.parts,
+      log: { ...bench.parts.log, error: (_: unknown, message?: string) => logged.push(String(message)) },
       listing: { get: (key) => shown.get(key), subscribe: (listener) => ((told = listener), () => undefined) },
       writes,
       mayWrite: () => mayWrite,
@@ -229,15 +232,25 @@ describe('writing statuses', () => {
   })
 
   it.each([
-    ['503', { kind: 'status', code: 503 }],
-    ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }],
-    ['a reset', { kind: 'reset' }],
-    ['an answer lost on the way', { kind: 'lost' }],
-    ['403 until it is granted', { kind: 'status', code: 403 }],
-  ] as const)('tries again after %s', async (_name, fault) => {
+    ['503', { kind: 'status', code: 503 }, []],
+    ['429', { kind: 'status', code: 429, retryAfterSeconds: 1 }, []],
+    ['a reset', { kind: 'reset' }, []],
+    ['an answer lost on the way', { kind: 'lost' }, []],
+    [
+      '403 until it is granted',
+      { kind: 'status', code: 403 },
+      ['grant patch on apisettings/status and webhooks/status, see docs/kubernetes.md'],
+    ],
+    [
+      '401 until the token is renewed',
+      { kind: 'status', code: 401 },
+      ['renew the token or certificate, which is not accepted'],
+    ],
+  ] as const)('tries again after %s', async (_name, fault, remedies) => {
     bench.server.faults.inject({ subresource: 'status' }, fault, 3)
     say('a', 'one')
     await written('a', 'one')
+    expect(logged.map((line) => line.split('; ')[1])).toEqual(remedies)
   })
 
   it('what a server with older definitions refuses is given up until it turns again; the others are written', async () => {
