@@ -7,7 +7,7 @@ import type { ApiContext, Viewer } from '../context.ts'
 import { apiError, unavailable, type ApiError } from '../errors.ts'
 import { asAdministrator } from '../permissions.ts'
 import type { Hal } from '../v3/representers/hal.ts'
-import { renderUser } from '../v3/representers/user.ts'
+import { actorJson } from '../v3/representers/json.ts'
 import { VANISHED } from './draft.ts'
 
 /** A write as planned from what was read: nothing of it has happened yet. */
@@ -118,7 +118,7 @@ function buildEvents(context: ApiContext, viewer: Viewer, plan: WritePlan, shown
         name: event.name,
         projectId: id,
         occurredAt: context.clock.now(),
-        body: eventBody(event, viewer, resourceOf(event, viewer, plan, shown)),
+        body: eventBody(event, resourceOf(event, viewer, plan, shown), actorJson(context.memo, viewer)),
         webhooks: matched.map((webhook) => webhook.name),
       },
     ]
@@ -135,8 +135,7 @@ function jsonOf(rendered: Hal | string): string {
   return typeof rendered === 'string' ? rendered : JSON.stringify(rendered)
 }
 
-function eventBody(event: PlannedEvent, viewer: Viewer, resource: string): string {
-  const actor = JSON.stringify(renderUser(viewer, viewer))
+function eventBody(event: PlannedEvent, resource: string, actor: string): string {
   return `{"action":${JSON.stringify(event.name)},"${event.key}":${resource},"actor":${actor}}`
 }
 

@@ -3,6 +3,7 @@ import type { Viewer } from '../../context.ts'
 import type { JsonMemo } from '../../json-memo.ts'
 import { renderActivity } from './catalogue.ts'
 import { renderProject, type ProjectView } from './project.ts'
+import { duration } from './formats.ts'
 import { renderTimeEntry, type TimeEntryView } from './time-entry.ts'
 import { renderUser } from './user.ts'
 import { renderWorkPackage, type WorkPackageView } from './work-package.ts'
@@ -59,11 +60,34 @@ export function wholeTimeEntryJson(memo: JsonMemo, view: TimeEntryView, viewer: 
     viewer,
     false,
   )
-  const entity = JSON.stringify(renderWorkPackage(workPackage, viewer, false))
+  const entity = entityJson(memo, workPackage, viewer)
   const twins =
     `{"project":${project},"entity":${entity},"workPackage":${entity},"user":${userJson(memo, user, viewer)}` +
     `${activity ? `,"activity":${memo.json(activity, 'element', [], () => renderActivity(activity))}` : ''}}`
   return `${JSON.stringify(own).slice(0, -1)},"_embedded":${twins},"_links":${JSON.stringify(_links)}}`
+}
+
+/** With each entry logged the row is another, and the same but for the time spent: only that is written anew. */
+function entityJson(memo: JsonMemo, view: WorkPackageView, viewer: Viewer): string {
+  const { spentMinutes, ...columns } = view.record
+  const sources = [...grantSources(viewer), ...Object.values(columns), ...workPackageSources(view)]
+  const name = `workPackages/${view.record.id} ${variantOf(viewer, false)}`
+  const text = memo.json(name, '', sources, () => renderWorkPackage(view, viewer, false))
+  return withSpentTime(text, spentMinutes)
+}
+
+/** The first time this stands in the text it is the property: inside a string its quotes would be escaped. */
+const SPENT_TIME = '"spentTime":'
+
+function withSpentTime(text: string, minutes: number): string {
+  const at = text.indexOf(SPENT_TIME) + SPENT_TIME.length
+  return `${text.slice(0, at)}"${duration(minutes)}"${text.slice(text.indexOf(',', at))}`
+}
+
+/** Of whoever writes, as they see themselves. */
+export function actorJson(memo: JsonMemo, viewer: Viewer): string {
+  const { grants: _, ...columns } = viewer
+  return memo.json(`actors/${viewer.id}`, '', Object.values(columns), () => renderUser(viewer, viewer))
 }
 
 function userJson(memo: JsonMemo, user: UserRecord, viewer: Viewer): string {
