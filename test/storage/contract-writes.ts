@@ -125,6 +125,27 @@ export function writeContract(under: () => StoreUnderTest): void {
       expect(store.healthy).toBe(true)
     })
 
+    it('answers each of hundreds handed in at once for itself, in their order', async () => {
+      const { store, handed } = under()
+      const numbers = Array.from({ length: 700 }, (_, i) => i + 1)
+      const fails = (i: number) => i % 3 === 0
+      const missing: Expectation = { kind: 'row', table: 'users', id: 9_999, values: {} }
+      const answered: number[] = []
+      const outcomes = numbers.map(async (i) => {
+        const mutations = [insertUser(i, `user ${i}`)]
+        const events = [newEvent({ id: `evt_${i}` })]
+        const { outcome } = await store.commit(writeSet({ expect: fails(i) ? [missing] : [], mutations, events }))
+        answered.push(i)
+        return outcome
+      })
+      expect(await Promise.all(outcomes)).toEqual(numbers.map((i) => (fails(i) ? 'conflict' : 'committed')))
+      expect(answered).toEqual(numbers)
+      const good = numbers.filter((i) => !fails(i))
+      expect(handed.map((delivery) => delivery.eventId)).toEqual(good.map((i) => `evt_${i}`))
+      const { rows } = await store.list('users', { where: [], orderBy: [], limit: 1_000, offset: 0 })
+      expect(rows.map(({ id }) => id)).toEqual(good)
+    })
+
     it('keeps webhooks first seen in a set that failed apart from those of the next', async () => {
       const { store } = under()
       const broken = writeSet({

@@ -152,6 +152,16 @@ describe('the SQLite store', () => {
     expect(pragmaOf('OFF', 'synchronous')).toBe(0)
   })
 
+  it('copies its log back as it grows, so that it stays small', async () => {
+    const store = await open()
+    const body = JSON.stringify({ text: 'x'.repeat(1_000_000) })
+    for (let i = 0; i < 30; i++) await store.commit(writeSet({ events: [newEvent({ id: `evt_${i}`, body })] }))
+    const bytes = async (suffix: string) => (await stat(join(directory, `nepenthes.db${suffix}`))).size
+    expect(await bytes('')).toBeGreaterThan(20_000_000)
+    expect(await bytes('-wal')).toBeLessThan(8_000_000)
+    await store.close()
+  })
+
   describe('when the disk is full', () => {
     const body = JSON.stringify({ text: 'x'.repeat(60_000) })
 
