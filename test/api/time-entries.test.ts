@@ -65,6 +65,42 @@ describe('logging time', () => {
     expect((await api.call('GET', link.href)).json()).toMatchObject({ spentTime: 'PT1H15M' })
   })
 
+  it('shows the work package as it is by then, whatever of it has changed since the last entry', async () => {
+    const { id } = await api.create('/api/v3/projects/demo/work_packages', { subject: 'Changing' })
+    const path = `/api/v3/work_packages/${id}`
+    const change = async (body: object, of = path) => {
+      const { lockVersion } = (await api.call('GET', of)).json<{ lockVersion?: number }>()
+      const changed = await api.call('PATCH', of, { lockVersion, ...body })
+      expect(changed.statusCode, changed.body).toBe(200)
+    }
+    const changes = [
+      () => change({ subject: 'Says "spentTime":"PT9H", itself' }),
+      () => change({ description: { raw: '{"spentTime":"P1D","x":1}' } }),
+      () => change({ _links: { status: href('statuses/4') } }),
+      () => change({ _links: { type: href('types/2') } }),
+      () => change({ name: 'Renamed' }, '/api/v3/projects/demo'),
+      () => change({ firstName: 'Renamed' }, '/api/v3/users/1'),
+      () =>
+        api.create('/api/v3/projects/demo/work_packages', {
+          subject: 'Child',
+          _links: { parent: href(`work_packages/${id}`) },
+        }),
+      () => change({ _links: { parent: href('work_packages/1') } }),
+      () => change({ subject: 'The parent' }, '/api/v3/work_packages/1'),
+      () => change({ _links: { project: href('projects/other') } }),
+    ]
+    for (const [i, make] of changes.entries()) {
+      await make()
+      const entry = await api.create('/api/v3/time_entries', { ...valid, _links: { entity: { href: path } } })
+      const { _embedded, ...alone } = (await api.call('GET', path)).json<Json>()
+      const { entity: twin, workPackage } = entry._embedded as unknown as Record<string, Json>
+      const links = Object.fromEntries(Object.keys(twin?._links ?? {}).map((name) => [name, alone._links[name]]))
+      expect(twin, `change ${i}`).toEqual({ ...alone, _links: links })
+      expect(workPackage).toEqual(twin)
+      expect(twin).toMatchObject({ spentTime: `PT${Math.floor((i + 1) * 1.5)}H${i % 2 === 0 ? '30M' : ''}` })
+    }
+  })
+
   it.each([
     [{ ...valid, hours: null }, ["Hours can't be blank."]],
     [{ ...valid, spentOn: null }, ["Date can't be blank."]],
