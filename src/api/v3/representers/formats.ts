@@ -77,6 +77,6 @@ export function dateTime(epochMs: number): string {
 /** Whether `text` is a calendar date written `YYYY-MM-DD`, of the years 0001 to 9999. */
 export function isDate(text: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text.startsWith('0000')) return false
-  const time = Date.parse(`${text}T00:00:00Z`)
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
+  // A day that its month has not is read as one of the next.
+  return new Date(`${text}T00:00:00Z`).getUTCDate() === Number(text.slice('YYYY-MM-'.length))
 }
