@@ -12,6 +12,7 @@ import { collectSpec } from './spec.ts'
 import { createTurns } from './turns.ts'
 import { answerUnparsed, protocolError, refuse, routeExpectations } from './unreadable.ts'
 import { v3Routes } from './v3/routes.ts'
+import { wellKnownRoutes } from './well-known.ts'
 
 /** An identifier of 100 characters, every one of them percent-encoded. */
 const PARAM_MAX = 900
@@ -49,6 +50,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
   void app.register(async (scope) => v3Routes(scope, context), { prefix: '/api/v3' })
   void app.register(async (scope) => oauthRoutes(scope, context), { prefix: '/oauth' })
   void app.register(async (scope) => docsRoutes(scope, context))
+  void app.register(async (scope) => wellKnownRoutes(scope, context))
   return app
 }
 

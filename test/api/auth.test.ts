@@ -38,6 +38,29 @@ describe('credentials that are accepted', () => {
   })
 })
 
+describe('where a challenge sends clients', () => {
+  it('says without credentials what to present, and names the docs page while there is one', async () => {
+    const challenge = String((await ask(undefined)).headers['www-authenticate'])
+    const [, origin, path = ''] = /resource_metadata="(https:..[^/]+)([^"]+)"/.exec(challenge) ?? []
+    expect(origin).toBe(PUBLIC_URL)
+    const metadata = {
+      resource: PUBLIC_URL,
+      resource_name: 'Nepenthes',
+      scopes_supported: ['api_v3'],
+      bearer_methods_supported: ['header'],
+    }
+    const answer = await ask(undefined, path)
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'application/json; charset=utf-8'])
+    expect(answer.json()).toEqual(metadata)
+    api.configure({ api: { docs: { enabled: true } } })
+    expect((await ask(undefined, path)).json()).toEqual({
+      ...metadata,
+      resource_documentation: `${PUBLIC_URL}/api/docs`,
+    })
+    api.configure({})
+  })
+})
+
 describe('credentials that are refused', () => {
   it.each([
     ['none', undefined, NONE, BEARER],

@@ -228,6 +228,7 @@ describe('the switch', () => {
       '/api/v3/spec.json',
       '/api/v3/nope',
       '/.well-known/oauth-authorization-server',
+      '/.well-known/oauth-protected-resource',
     ]) {
       const response = await api.call('GET', path, undefined, { token: null })
       expect([path, response.statusCode, response.headers['content-type']]).toEqual([path, 403, HAL])
