@@ -72,14 +72,21 @@ describe('a query in `eprops`', () => {
 })
 
 describe('the work packages of a project', () => {
-  it('come with those of the projects below it, as far as they are in sight, if that is asked for', async () => {
-    expect(ids(await get('projects/1/work_packages'))).toEqual([1])
-    const all = await get('projects/1/work_packages?includeSubprojects=true&pageSize=2')
-    expect([ids(all), all.total]).toEqual([[1, 2], 3])
-    expect(ids(await get((all._links['nextByOffset']?.href ?? '').replace('/api/v3/', '')))).toEqual([3])
+  it('come with those of the projects below it, as far as they are in sight, unless that is declined', async () => {
+    for (const [asked, first, second, total] of [
+      ['?pageSize=2', [1, 2], [3], 3],
+      ['?includeSubprojects=true&pageSize=2', [1, 2], [3], 3],
+      ['?includeSubprojects=false&pageSize=2&filters=[]', [1], [], 1],
+    ] as const) {
+      const page = await get(`projects/1/work_packages${asked}`)
+      expect([ids(page), page.total]).toEqual([first, total])
+      const next = page._links['jumpTo']?.href ?? ''
+      const path = next.replace('/api/v3/', '').replace('%7Boffset%7D', '2').replace('{offset}', '2')
+      expect(ids(await get(path)), path).toEqual(second)
+    }
     const mia = await createTestUser(api, 'mia')
     for (const project of ['top', 'deeper']) await addMember(api, project, mia.id)
-    const path = '/api/v3/projects/1/work_packages?includeSubprojects=true'
+    const path = '/api/v3/projects/1/work_packages'
     const seen = await api.call('GET', path, undefined, { token: mia.token })
     expect(ids(seen.json<Json>())).toEqual([1, 3])
   })

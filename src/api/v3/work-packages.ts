@@ -26,7 +26,7 @@ const schema = workPackageSchema
 const pageSchema = pageOf(schema)
 const body = bodySchemaOf<WorkPackageRecord>(WORK_PACKAGE_SHAPE)
 
-const includeSubprojects = Type.Optional(Type.String({ description: '`true`: also of the projects below it.' }))
+const includeSubprojects = Type.Optional(Type.String({ description: '`false`: not of the projects below it.' }))
 const subprojectsQuery = Type.Object({ ...totalsQuery.properties, includeSubprojects })
 
 interface ById {
@@ -84,15 +84,15 @@ export function workPackageRoutes(app: FastifyInstance, context: ApiContext): vo
   oneWorkPackageRoutes(app, context)
 }
 
-/** What is in the project; with `includeSubprojects=true` also what is in those below it. */
+/** What is in the project and, as clients of the original expect unless they say otherwise, in those below it. */
 async function workOf({ store }: ApiContext, id: number, { includeSubprojects }: Record<string, unknown>) {
-  if (includeSubprojects !== 'true') {
-    return { within: [{ column: 'projectId', comparison: '=', value: id } as const] }
-  }
-  const below = await store.values('projects', 'id', [{ column: 'parentId', comparison: 'below', value: [id] }])
+  const alone = includeSubprojects === 'false'
+  const below = alone
+    ? []
+    : await store.values('projects', 'id', [{ column: 'parentId', comparison: 'below', value: [id] }])
   return {
     within: [{ column: 'projectId', comparison: 'in', value: [id, ...below] } as const],
-    fixed: { includeSubprojects },
+    fixed: alone ? { includeSubprojects } : {},
   }
 }
 
