@@ -39,10 +39,9 @@ const LOG_PAGES = 1_000
 export function logCopier(db: DatabaseSync): () => void {
   const state = db.prepare('PRAGMA wal_checkpoint(NOOP)')
   return () => {
-    const { log, checkpointed } = state.get() as { log: number; checkpointed: number }
-    if (log - checkpointed < LOG_PAGES) return
     try {
-      db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+      const { log, checkpointed } = state.get() as { log: number; checkpointed: number }
+      if (log - checkpointed >= LOG_PAGES) db.exec('PRAGMA wal_checkpoint(PASSIVE)')
     } catch {
       // The next commit meets the same trouble, and is what tells of it.
     }
