@@ -27,3 +27,14 @@ it('forgets what was remembered of a row that has become large', () => {
   memo.json(row, 'whole', more, () => 'long')
   expect(memo.json(row, 'whole', first, () => 'again')).toBe('again')
 })
+
+it('remembers by name as well, the newest two thousand', () => {
+  const memo = createJsonMemo()
+  const source = {}
+  const ask = (name: string) => memo.json(name, '', [source], () => `${name} ${(rendered += 1)}`)
+  let rendered = 0
+  for (let i = 1; i <= 2_001; i += 1) ask(`name ${i}`)
+  expect(ask('name 2')).toBe('name 2 2')
+  expect(ask('name 1'), 'the oldest had to go').toBe('name 1 2002')
+  expect(memo.json('name 1', '', [{}], () => 'of another source')).toBe('of another source')
+})
