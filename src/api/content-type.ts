@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { apiError, sendError, type ApiError } from './errors.ts'
 
@@ -17,18 +18,23 @@ export class BodyError extends Error {
 
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(ACCEPTED, { parseAs: 'string' }, (request, body, done) => {
+  app.addContentTypeParser(ACCEPTED, { parseAs: 'buffer' }, (request, body, done) => {
+    // JSON is UTF-8 (RFC 8259 §8.1), whatever the type says: anything else would be stored with its characters replaced.
+    if (typeof body !== 'string' && !isUtf8(body) && request.method !== 'DELETE') return done(unreadable('not UTF-8'))
     const text = body.toString()
     if (request.method === 'DELETE' || text.trim() === '') return done(null, undefined)
     try {
       done(null, JSON.parse(text))
     } catch (thrown) {
-      const parseError = thrown instanceof Error ? thrown.message : 'unreadable'
-      done(new BodyError(apiError('InvalidRequestBody', undefined, { parseError })))
+      done(unreadable(thrown instanceof Error ? thrown.message : 'unreadable'))
     }
   })
   // Only a DELETE, whose body says nothing, and a path that is not there come here: see `isAcceptedBody`.
   app.addContentTypeParser('*', (_request, _body, done) => done(null, undefined))
+}
+
+function unreadable(parseError: string): BodyError {
+  return new BodyError(apiError('InvalidRequestBody', undefined, { parseError }))
 }
 
 /** False when it has refused: 406 without a content type (plain text, as clients know it), 415 with another one. */

@@ -63,7 +63,11 @@ function documentOnly(app: FastifyInstance): void {
   app.setSerializerCompiler(() => (value) => JSON.stringify(value))
 }
 
+/** The protocol's second version: what is left of it is this answer (reference §9). */
+const SECOND_VERSION = /^\/api\/v2(?:[/?]|$)/
+
 function sendNotFound({ snapshots }: ApiContext, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (SECOND_VERSION.test(request.url)) return reply.code(410).send()
   const off = request.url.startsWith('/.well-known/') && !snapshots.current.api.enabled
   return sendError(reply, apiError(off ? 'WebServiceDisabled' : 'NotFound'))
 }

@@ -23,6 +23,8 @@ const get = async (path: string) => {
 }
 const ids = ({ _embedded }: Json) => _embedded.elements.map(({ id }) => id)
 
+const pack = (query: unknown) => encodeURIComponent(deflateSync(JSON.stringify(query)).toString('base64'))
+
 describe('lists of what this backend keeps none of', () => {
   it.each(['versions', 'relations', 'groups', 'placeholder_users', 'queries', 'news', 'documents', 'notifications'])(
     '%s: a page without elements, whatever is asked',
@@ -50,8 +52,6 @@ describe('the days of the week', () => {
 })
 
 describe('a query in `eprops`', () => {
-  const pack = (query: unknown) => encodeURIComponent(deflateSync(JSON.stringify(query)).toString('base64'))
-
   it('counts as if it stood in the path', async () => {
     const query = { filters: '[{"project":{"operator":"=","values":["2"]}}]', pageSize: 7, sortBy: [['id', 'desc']] }
     const page = await get(`work_packages?pageSize=5&eprops=${pack(query)}`)
@@ -89,6 +89,30 @@ describe('the work packages of a project', () => {
     const path = '/api/v3/projects/1/work_packages'
     const seen = await api.call('GET', path, undefined, { token: mia.token })
     expect(ids(seen.json<Json>())).toEqual([1, 3])
+  })
+})
+
+describe('work packages as they were', () => {
+  const past = encodeURIComponent('2020-01-01T00:00:00Z')
+  it.each([
+    `work_packages?timestamps=${past}`,
+    `work_packages?timestamps=${past},PT0S`,
+    `work_packages?eprops=${pack({ timestamps: 'P-1D' })}`,
+    `projects/1/work_packages?timestamps=garbage`,
+    `work_packages/1?timestamps=P-1Y`,
+  ])('cannot be asked for: %s', async (path) => {
+    const refused = await api.call('GET', `/api/v3/${path}`)
+    expect(refused.statusCode).toBe(400)
+    expect(refused.json<Json>()['message']).toMatch(/^timestamps: only the present/)
+  })
+
+  it('are not meant by those who ask for now', async () => {
+    for (const path of [
+      'work_packages?timestamps=PT0S',
+      'work_packages?timestamps=',
+      'work_packages/1?timestamps=PT0S',
+    ])
+      expect((await api.call('GET', `/api/v3/${path}`)).statusCode, path).toBe(200)
   })
 })
 

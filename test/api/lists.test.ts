@@ -191,6 +191,7 @@ describe('filters of work packages', () => {
       [1, 2, 3, 4],
     ],
     [['assignee', '=', ['me']], [2]],
+    [['assigned_to_id', '=', ['me']], [2]],
     [
       ['assignee_id', '!*'],
       [1, 3, 4],
@@ -332,6 +333,8 @@ describe('filters of other lists', () => {
     expect(await found('=', 'projects/read')).toEqual([1, 2, 3])
     expect(await found('=', 'work_packages/create', 'memberships/create')).toEqual([1, 2])
     expect(await found('=', 'memberships/create')).toEqual([2])
+    expect(await found('&=', 'work_packages/create', 'memberships/create')).toEqual([2])
+    expect(await found('&=', 'projects/read', 'work_packages/create')).toEqual([1, 2])
     expect(await found('!', 'memberships/create')).toEqual([1, 3, 5])
     expect(await found('=', 'projects/create')).toEqual([])
     expect([await found('='), await found('=', 'bees/keep')]).toEqual([400, 400])

@@ -57,6 +57,7 @@ describe('pages', () => {
     ['offset=-3', { offset: 1, pageSize: 20, count: 20, first: 1, next: 2 }],
     ['offset=x', { offset: 1, pageSize: 20, count: 20, first: 1, next: 2 }],
     ['offset=2x', { offset: 2, pageSize: 20, count: 20, first: 21, previous: 1, next: 3 }],
+    ['pageSize=&offset=', { offset: 1, pageSize: 20, count: 20, first: 1, next: 2 }],
     ['pageSize=7&offset=2', { offset: 2, pageSize: 7, count: 7, first: 8, previous: 1, next: 3 }],
     ['pageSize=45', { offset: 1, pageSize: 45, count: 45, first: 1 }],
     ['pageSize=44', { offset: 1, pageSize: 44, count: 44, first: 1, next: 2 }],
@@ -68,7 +69,7 @@ describe('pages', () => {
     expect(await page(query)).toEqual(shown)
   })
 
-  it.each(['-2', '-10', 'x', '1x', '1.5', '', ' ', '1e3', '+5'])('a page size of %j is refused', async (size) => {
+  it.each(['-2', '-10', 'x', '1x', '1.5', ' ', '1e3', '+5'])('a page size of %j is refused', async (size) => {
     const response = await api.call('GET', `/api/v3/projects?pageSize=${encodeURIComponent(size)}`)
     expect(response.statusCode).toBe(400)
     expect(response.json()).toEqual({

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
-const post = (type: string | undefined, payload: string) =>
+const post = (type: string | undefined, payload: string | Buffer) =>
   api.app.inject({
     method: 'POST',
     url: '/api/v3/projects',
@@ -116,6 +116,15 @@ describe('what a body may be', () => {
     expect(response.json()).toMatchObject({ _embedded: { details: { parseError: expect.any(String) as string } } })
   })
 
+  it('text that is not UTF-8 is no JSON, whatever the type calls it', async () => {
+    const payload = Buffer.from('{"name":"caf\xe9"}', 'latin1')
+    for (const type of ['application/json', 'application/json; charset=iso-8859-1']) {
+      const response = await post(type, payload)
+      expect([response.statusCode, identifier(response.json())]).toEqual([400, 'InvalidRequestBody'])
+    }
+    expect((await post('application/json', '{"name":"café ☕ 🎉"}')).json()).toMatchObject({ name: 'café ☕ 🎉' })
+  })
+
   it('an empty body is an empty object', async () => {
     const response = await post('application/json', '')
     expect([response.statusCode, response.json<Json>()['message']]).toEqual([422, "Name can't be blank."])
@@ -141,6 +150,8 @@ describe('projects', () => {
   it.each([
     [{ name: '' }, "Name can't be blank."],
     [{ name: 'x'.repeat(256) }, 'Name is too long (maximum is 255 characters).'],
+    [{ name: '🎉'.repeat(256) }, 'Name is too long (maximum is 255 characters).'],
+    [{ name: '🎉'.repeat(255), identifier: 'party' }, undefined],
     [{ name: 'A', identifier: '' }, undefined],
     [{ name: 'B', identifier: 'x'.repeat(101) }, 'Identifier is too long (maximum is 100 characters).'],
     [{ name: 'C', identifier: '42' }, 'Identifier is invalid.'],
@@ -271,7 +282,6 @@ describe('what is not there', () => {
     ['DELETE', '/api/v3'],
     ['GET', '/'],
     ['GET', '/api'],
-    ['GET', '/api/v2/projects'],
   ] as const)('%s %s is a 404 in HAL', async (method, path) => {
     const response = await api.call(method, path)
     expect(response.statusCode).toBe(404)
@@ -282,6 +292,11 @@ describe('what is not there', () => {
       message: 'The requested resource could not be found.',
     })
   })
+})
+
+it.each(['/api/v2', '/api/v2/projects', '/api/v2?format=xml'])('%s is gone', async (path) => {
+  const response = await api.call('GET', path)
+  expect([response.statusCode, response.body]).toEqual([410, ''])
 })
 
 describe('what goes wrong inside', () => {

@@ -225,7 +225,7 @@ describe('what is wrong is told, all of it', () => {
 describe('changing', () => {
   it('needs the current lockVersion and raises it', async () => {
     const { id } = await inDemo('Locked')
-    for (const body of [{ subject: 'A' }, { lockVersion: 1, subject: 'A' }, { lockVersion: '0', subject: 'A' }]) {
+    for (const body of [{ subject: 'A' }, { lockVersion: 1, subject: 'A' }, { lockVersion: '1', subject: 'A' }]) {
       const refused = await patch(id, body)
       expect(refused.statusCode).toBe(409)
       expect(problems(refused.json())).toEqual([
@@ -233,7 +233,7 @@ describe('changing', () => {
       ])
     }
     api.clock.advance(1_234)
-    const changed = await patch(id, { lockVersion: 0, subject: 'B' })
+    const changed = await patch(id, { lockVersion: '0', subject: 'B' })
     expect(changed.json()).toMatchObject({
       lockVersion: 1,
       subject: 'B',

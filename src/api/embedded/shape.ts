@@ -176,11 +176,16 @@ export function checkLimits<R>(shape: Shape<R>, record: R): ApiError[] {
     const value = field.column === undefined ? undefined : record[field.column]
     if (typeof value !== 'string') continue
     if (field.required && value.trim() === '') errors.push(violation(name, `${field.name} can't be blank.`))
-    else if (field.maxLength !== undefined && value.length > field.maxLength) {
+    else if (field.maxLength !== undefined && isLonger(value, field.maxLength)) {
       errors.push(violation(name, `${field.name} is too long (maximum is ${field.maxLength} characters).`))
     }
   }
   return errors
+}
+
+/** Counted as people count, not in halves of surrogate pairs; what is twice as long is longer either way. */
+function isLonger(text: string, max: number): boolean {
+  return text.length > max && (text.length > 2 * max || [...text].length > max)
 }
 
 /** `current` is the resource as it stands, undefined for one to be created. */

@@ -10,7 +10,7 @@ import { renderWorkPackage, type WorkPackageView } from '../v3/representers/work
 import { writtenWithWatchLinks } from '../v3/watching.ts'
 import { checkPeople } from './assignable.ts'
 import { authorize, authorizeInAll } from './authority.ts'
-import { violation } from './body.ts'
+import { violation, type RequestBody } from './body.ts'
 import { allErrors, failed, planOf, VANISHED, type Draft } from './draft.ts'
 import { surroundingsUnchanged, workPackageUnchanged } from './expectations.ts'
 import { changesOf, insertJournal } from './journals.ts'
@@ -70,10 +70,15 @@ export async function draftWorkPackageUpdate(context: ApiContext, viewer: Viewer
   if (!found.ok) return found
   const authorized = await authorize(context.store, viewer, 'contribute', found.value.projectId)
   if (!authorized.ok) return authorized
-  const stale = raw !== undefined && input.value.body.fields['lockVersion'] !== found.value.lockVersion
+  const stale = raw !== undefined && lockVersionOf(input.value.body) !== found.value.lockVersion
   return stale
     ? fail(apiError('UpdateConflict'))
     : draftWorkPackage(context, viewer, input.value, found.value, found.value)
+}
+
+/** Some tools write every number as text. */
+function lockVersionOf({ fields: { lockVersion } }: RequestBody): unknown {
+  return typeof lockVersion === 'string' && /^\d+$/.test(lockVersion) ? Number(lockVersion) : lockVersion
 }
 
 /** A new work package before the request's values: the defaults of the installation. */

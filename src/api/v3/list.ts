@@ -33,6 +33,8 @@ export interface ListDefinition<T extends TableName> {
   /** What `groupBy` and `showSums` may ask for. */
   readonly groups?: GroupTable<T>
   readonly sums?: SumTable<T>
+  /** What of a query the list cannot answer, where leaving it out would answer something else. */
+  readonly refuse?: (query: Readonly<Record<string, unknown>>) => ApiError | undefined
   /** Whether `valid_subset=true` leaves out what is wrong in a query, instead of refusing it. */
   readonly validSubset?: boolean
   /** Names that `select` knows although an element need not have them. */
@@ -74,6 +76,8 @@ export async function listPage<T extends TableName>(
 ): Promise<Result<CollectionJson, ApiError>> {
   const query = expandQuery(request.query)
   if (!query.ok) return query
+  const impossible = definition.refuse?.(query.value)
+  if (impossible) return fail(impossible)
   const understood = await understand(context, viewer, definition, { ...request, query: query.value })
   if (!understood.ok) return understood
   const listing = understood.value

@@ -16,6 +16,7 @@ import {
 } from './query/filter-kinds.ts'
 import { groupBy, type GroupKey, type GroupTable } from './query/groups.ts'
 import { milestoneFilter, statusFilter, textOrIdFilter, watcherFilter } from './query/work-package-filters.ts'
+import { refusePast } from './query/timestamps.ts'
 import { loadWorkPackages } from './related.ts'
 import { priorityLink, statusLink, typeLink } from './representers/catalogue.ts'
 import { paths } from './representers/hal.ts'
@@ -59,6 +60,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     author: idFilter('authorId'),
     assignee: optionalIdFilter('assigneeId'),
     assigneeOrGroup: optionalIdFilter('assigneeId'),
+    assignedTo: optionalIdFilter('assigneeId'),
     responsible: optionalIdFilter('responsibleId'),
     project: idFilter('projectId'),
     parent: parentFilter('workPackages'),
@@ -101,6 +103,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
   groups: GROUPS,
   sums: { estimatedTime: 'estimatedMinutes', remainingTime: 'remainingMinutes' },
   validSubset: true,
+  refuse: refusePast,
   fields: [
     ...[
       '_type',

@@ -10,6 +10,7 @@ import { apiError, sendError, type ApiError } from '../errors.ts'
 import { mayContribute, seesSomething } from '../permissions.ts'
 import { findVisible, findVisibleProject } from './find.ts'
 import { listPage } from './list.ts'
+import { refusePast } from './query/timestamps.ts'
 import { loadWorkPackage } from './related.ts'
 import { renderWhole } from './representers/collection.ts'
 import { paths } from './representers/hal.ts'
@@ -99,10 +100,12 @@ async function workOf({ store }: ApiContext, id: number, { includeSubprojects }:
 function oneWorkPackageRoutes(app: FastifyInstance, context: ApiContext): void {
   const path = '/work_packages/:id'
   const doc = { tag, access: 'user', params: idParams } as const
-  app.get<ById>(
+  app.get<ById & Listing>(
     path,
-    route({ ...doc, summary: 'One work package', errors: [404], answers: { 200: schema } }),
+    route({ ...doc, summary: 'One work package', errors: [400, 404], answers: { 200: schema } }),
     async (request, reply) => {
+      const past = refusePast(request.query)
+      if (past) return sendError(reply, past)
       return sendResult(reply, await showWorkPackage(context, viewerOf(request), request.params.id))
     },
   )

@@ -15,7 +15,7 @@ export const PER_PAGE_OPTIONS = [20, 100] as const
 const OFFSET_MAX = 1_000_000_000
 
 /**
- * Reads `offset` and `pageSize`. A useless offset means page 1; a page size above the maximum is clamped, -1 means the
+ * Reads `offset` and `pageSize`. A useless offset means page 1, an empty page size the default; one above the maximum is clamped, -1 means the
  * maximum, 0 only counts; any other negative, and text, is a 400 (where existing servers fail).
  */
 export function parsePage(query: Readonly<Record<string, unknown>>, sizeMax: number): Result<Page, ApiError> {
@@ -25,7 +25,7 @@ export function parsePage(query: Readonly<Record<string, unknown>>, sizeMax: num
 }
 
 function parseSize(value: unknown, sizeMax: number): number | undefined {
-  if (value === undefined) return Math.min(PAGE_SIZE_DEFAULT, sizeMax)
+  if (value === undefined || value === '') return Math.min(PAGE_SIZE_DEFAULT, sizeMax)
   if (value === '-1') return sizeMax
   if (typeof value !== 'string' || !/^\d+$/.test(value)) return undefined
   return Math.min(Number(value), sizeMax)

@@ -59,15 +59,20 @@ const ACTIONS: Readonly<Record<string, ProjectRight>> = {
 }
 const WIDEST_FIRST: readonly ProjectRight[] = ['see', 'contribute', 'manage', 'administer']
 
-/** Active projects in which the asking user may do any of the actions, or none. */
+/** Active projects in which the asking user may do any of the actions, all of them, or none. Who may do more may do less. */
 export function userActionFilter(): FilterDefinition<'projects'> {
-  const compile = (truth: boolean) => (values: readonly string[], lookups: FilterLookups) => {
-    const rights = values.map((value) => (Object.hasOwn(ACTIONS, value) ? ACTIONS[value] : undefined))
-    const widest = WIDEST_FIRST.find((right) => rights.includes(right))
-    if (!widest || rights.includes(undefined)) return `some of ${Object.keys(ACTIONS).join(', ')}`
-    return mayAct(lookups.projectsWith(widest), truth)
+  const compile =
+    (truth: boolean, order: readonly ProjectRight[]) => (values: readonly string[], lookups: FilterLookups) => {
+      const rights = values.map((value) => (Object.hasOwn(ACTIONS, value) ? ACTIONS[value] : undefined))
+      const deciding = order.find((right) => rights.includes(right))
+      if (!deciding || rights.includes(undefined)) return `some of ${Object.keys(ACTIONS).join(', ')}`
+      return mayAct(lookups.projectsWith(deciding), truth)
+    }
+  return {
+    '=': compile(true, WIDEST_FIRST),
+    '&=': compile(true, WIDEST_FIRST.toReversed()),
+    '!': compile(false, WIDEST_FIRST),
   }
-  return { '=': compile(true), '!': compile(false) }
 }
 
 function mayAct(ids: readonly number[] | undefined, truth: boolean): Conditions<'projects'> {

@@ -70,6 +70,7 @@ export function renderPreferences(user: UserRecord): Hal {
     _type: 'UserPreferences',
     timeZone: 'Etc/UTC',
     commentSortDescending: false,
+    autoHidePopups: true,
     notifications: [],
     _links: { self: { href: `${paths.user(user.id)}/preferences` }, user: userLink(user) },
   }
