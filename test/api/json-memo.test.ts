@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
 import { createJsonMemo } from '../../src/api/json-memo.ts'
 
@@ -28,13 +31,39 @@ it('forgets what was remembered of a row that has become large', () => {
   expect(memo.json(row, 'whole', first, () => 'again')).toBe('again')
 })
 
-it('remembers by name as well, the newest two thousand', () => {
+it('remembers by name as well, the newest as far as they are short enough together', () => {
   const memo = createJsonMemo()
   const source = {}
-  const ask = (name: string) => memo.json(name, '', [source], () => `${name} ${(rendered += 1)}`)
   let rendered = 0
-  for (let i = 1; i <= 2_001; i += 1) ask(`name ${i}`)
-  expect(ask('name 2')).toBe('name 2 2')
-  expect(ask('name 1'), 'the oldest had to go').toBe('name 1 2002')
-  expect(memo.json('name 1', '', [{}], () => 'of another source')).toBe('of another source')
+  const ask = (name: string) => memo.json(name, '', [source], () => ((rendered += 1), name.padEnd(32_768, 'x'))).length
+  const renders = (name: string) => {
+    const before = rendered
+    expect(ask(name)).toBe(32_768)
+    return rendered - before
+  }
+  const fits = (16 * 1024 * 1024) / 32_768
+  for (let i = 1; i <= fits + 1; i += 1) ask(`name ${i}`)
+  expect(renders('name 2')).toBe(0)
+  expect(renders('name 1'), 'the oldest had to go').toBe(1)
+  for (let again = 0; again < fits; again += 1) memo.json('name 3', '', [{}], () => 'x'.repeat(32_768))
+  expect(renders('name 4'), 'what one name holds anew takes no room from others').toBe(0)
+})
+
+it('does not keep in memory what a text was rendered from', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const memo = createJsonMemo()
+  const row = {}
+  const seen = () => {
+    const large = { text: 'x' }
+    memo.json(row, 'whole', [large], () => 'of the row')
+    memo.json('name', '', [large], () => 'of the name')
+    return new WeakRef(large)
+  }
+  const large = seen()
+  for (let turn = 0; turn < 50 && large.deref(); turn += 1) {
+    await nextTurn()
+    collect()
+  }
+  expect(large.deref()).toBeUndefined()
 })

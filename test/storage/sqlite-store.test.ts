@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { pbkdf2Sync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -97,6 +98,23 @@ describe('the SQLite store', () => {
       await damaged.close()
     })
 
+    it('damage shows while more is on its way: all of it is refused, and nothing else happens', async () => {
+      const store = await open()
+      for (let i = 0; i < 96; i++) await store.commit(writeSet({ events: [newEvent()] }))
+      await store.close()
+      await destroyTable('attempts')
+      const damaged = await open()
+      const outcomes: Promise<unknown>[] = []
+      for (let seq = 1; seq <= 96; seq++) {
+        outcomes.push(damaged.recordDispatch(outcomeOf(seq)))
+        if (seq % 16 === 0) pbkdf2Sync('', '', 20_000, 8, 'sha256') // the writer begins with these before the next come
+      }
+      const results = await Promise.allSettled(outcomes)
+      expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['rejected']))
+      expect((await damaged.failed).message).toContain('nepenthes.db is damaged')
+      await damaged.close()
+    })
+
     it('damage shows in what is read', async () => {
       const store = await open()
       await store.commit(writeSet({ events: [newEvent()] }))
@@ -159,6 +177,22 @@ describe('the SQLite store', () => {
     const bytes = async (suffix: string) => (await stat(join(directory, `nepenthes.db${suffix}`))).size
     expect(await bytes('')).toBeGreaterThan(20_000_000)
     expect(await bytes('-wal')).toBeLessThan(8_000_000)
+    await store.close()
+  })
+
+  it('begins its log anew as soon as nobody reads what is in it any more', async () => {
+    const store = await open()
+    const bodyOf = (pages: number) => 'x'.repeat(pages * 4_000)
+    const commit = (pages: number) => store.commit(writeSet({ events: [newEvent({ body: bodyOf(pages) })] }))
+    await commit(700)
+    const reader = new DatabaseSync(join(directory, 'nepenthes.db'), { readOnly: true })
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM events').get()
+    await commit(400) // long enough to be copied back, as far as the reader lets it
+    reader.exec('COMMIT')
+    reader.close()
+    for (const pages of [1, 600]) await commit(pages)
+    expect((await stat(join(directory, 'nepenthes.db-wal'))).size).toBeLessThan(1_300 * 4_120)
     await store.close()
   })
 

@@ -173,6 +173,7 @@ export class GroupQueue {
     if (message === 'ready') return this.#opened.resolve()
     if (message === 'closed') return
     if (message === 'checkpointed') return this.#endCheckpoint()
+    if (this.#ended !== undefined) return // given up: all that was on its way has been refused
     const [count, results] = typeof message === 'number' ? [message] : [message.length, message]
     const group = this.#inFlight.splice(0, count)
     assert(group.length === count, 'the writer answers what is in flight')
