@@ -84,6 +84,17 @@ describe('the work packages of a project', () => {
       const path = next.replace('/api/v3/', '').replace('%7Boffset%7D', '2').replace('{offset}', '2')
       expect(ids(await get(path)), path).toEqual(second)
     }
+    const below = (operator: string, ...values: string[]) =>
+      encodeURIComponent(JSON.stringify([{ subprojectId: { operator, values } }]))
+    for (const [filters, shown] of [
+      [below('=', '3'), [1, 3]],
+      [below('=', '99'), [1]],
+      [below('!', '3', '1'), [1, 2]],
+      [below('*'), [1, 2, 3]],
+      [below('!*'), [1]],
+    ] as const)
+      expect(ids(await get(`projects/1/work_packages?filters=${filters}`)), decodeURIComponent(filters)).toEqual(shown)
+    expect((await api.call('GET', `/api/v3/work_packages?filters=${below('*')}`)).statusCode).toBe(400)
     const mia = await createTestUser(api, 'mia')
     for (const project of ['top', 'deeper']) await addMember(api, project, mia.id)
     const path = '/api/v3/projects/1/work_packages'

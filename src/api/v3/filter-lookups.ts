@@ -6,12 +6,13 @@ import { projectsOf, projectsWith, seenOf, usersIn } from '../permissions.ts'
 import type { FilterLookups } from './query/filters.ts'
 import { knownWatchedBy } from './watching.ts'
 
-/** What filters look up, for this viewer. */
-export function filterLookups(context: ApiContext, viewer: Viewer): FilterLookups {
+/** What filters look up, for this viewer, in the list of a project or in one of its own. */
+export function filterLookups(context: ApiContext, viewer: Viewer, scope?: number): FilterLookups {
   const { store, clock } = context
   return {
     viewerId: viewer.id,
     viewerIsAdmin: viewer.admin,
+    scope,
     now: clock.now(),
     closedStatusIds: () => flaggedIds(context, 'statuses', 'isClosed'),
     typeIds: async () => [...(await store.values('types', 'id', []))],

@@ -51,6 +51,8 @@ export interface ListRequest<T extends TableName> {
   readonly query: Readonly<Record<string, unknown>>
   /** Conditions of the place, such as the project in the path. */
   readonly within?: readonly Condition<T>[]
+  /** The project whose list it is. */
+  readonly scope?: number
   /** Query properties of the place: the links repeat them. */
   readonly fixed?: Readonly<Record<string, string>>
 }
@@ -188,13 +190,13 @@ async function conditions<T extends TableName>(
   context: ApiContext,
   viewer: Viewer,
   definition: ListDefinition<T>,
-  { query, within = [] }: ListRequest<T>,
+  { query, within = [], scope }: ListRequest<T>,
   validSubset: boolean,
 ): Promise<Result<{ where: Conditions<T>; valid: readonly FilterInput[] }, ApiError>> {
   const inputs =
     query['filters'] === undefined ? ok([...(definition.filtersDefault ?? [])]) : parseFilters(query['filters'])
   if (!inputs.ok) return inputs
-  const lookups = filterLookups(context, viewer)
+  const lookups = filterLookups(context, viewer, scope)
   const compiled = await compileFilters(definition.filters, inputs.value, lookups, validSubset)
   if (!compiled.ok) return compiled
   const { valid, names } = compiled.value

@@ -15,7 +15,13 @@ import {
   unsetFilter,
 } from './query/filter-kinds.ts'
 import { groupBy, type GroupKey, type GroupTable } from './query/groups.ts'
-import { milestoneFilter, statusFilter, textOrIdFilter, watcherFilter } from './query/work-package-filters.ts'
+import {
+  milestoneFilter,
+  statusFilter,
+  subprojectFilter,
+  textOrIdFilter,
+  watcherFilter,
+} from './query/work-package-filters.ts'
 import { refusePast } from './query/timestamps.ts'
 import { loadWorkPackages } from './related.ts'
 import { priorityLink, statusLink, typeLink } from './representers/catalogue.ts'
@@ -63,6 +69,7 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     assignedTo: optionalIdFilter('assigneeId'),
     responsible: optionalIdFilter('responsibleId'),
     project: idFilter('projectId'),
+    subproject: subprojectFilter(),
     parent: parentFilter('workPackages'),
     ancestor: ancestorFilter('workPackages'),
     milestone: milestoneFilter('typeId'),

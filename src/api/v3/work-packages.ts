@@ -92,6 +92,7 @@ async function workOf({ store }: ApiContext, id: number, { includeSubprojects }:
     ? []
     : await store.values('projects', 'id', [{ column: 'parentId', comparison: 'below', value: [id] }])
   return {
+    scope: id,
     within: [{ column: 'projectId', comparison: 'in', value: [id, ...below] } as const],
     fixed: alone ? { includeSubprojects } : {},
   }

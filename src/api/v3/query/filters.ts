@@ -16,6 +16,8 @@ export interface FilterInput {
 export interface FilterLookups {
   readonly viewerId: number
   readonly viewerIsAdmin: boolean
+  /** The project whose list it is, if it is that of one. */
+  readonly scope: number | undefined
   /** Milliseconds since the epoch: what `today` is counted from. */
   readonly now: number
   closedStatusIds(): Promise<readonly number[]>

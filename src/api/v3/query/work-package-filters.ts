@@ -1,6 +1,6 @@
 import { parseId } from '../find.ts'
 import { idFilter, ids, part, truthFilter, type Column } from './filter-kinds.ts'
-import type { FilterDefinition, FilterLookups } from './filters.ts'
+import type { Conditions, FilterDefinition, FilterLookups } from './filters.ts'
 
 /** The kinds of filter that only work packages have. */
 
@@ -32,6 +32,36 @@ export function statusFilter(column: Column<'workPackages'>): FilterDefinition<'
     o: async (_, lookups) => [{ column, comparison: 'not in', value: await closed(lookups) }],
     c: async (_, lookups) => [{ column, comparison: 'in', value: await closed(lookups) }],
     '*': () => [],
+  }
+}
+
+/** In the list of a project: of which of the projects below it. What is in itself is shown with any of them. */
+export function subprojectFilter(): FilterDefinition<'workPackages'> {
+  const column = 'projectId'
+  const inScope =
+    (
+      compile: (
+        scope: number,
+        values: readonly string[],
+        lookups: FilterLookups,
+      ) => Conditions<'workPackages'> | string,
+    ) =>
+    (values: readonly string[], lookups: FilterLookups) =>
+      lookups.scope === undefined
+        ? 'only the list of a project has projects below it'
+        : compile(lookups.scope, values, lookups)
+  return {
+    '=': inScope((scope, values, lookups) => {
+      const chosen = ids(values, lookups)
+      return typeof chosen === 'string' ? chosen : [{ column, comparison: 'in', value: [scope, ...chosen] }]
+    }),
+    '!': inScope((scope, values, lookups) => {
+      const left = ids(values, lookups)
+      if (typeof left === 'string') return left
+      return [{ column, comparison: 'not in', value: left.filter((id) => id !== scope) }]
+    }),
+    '*': inScope(() => []),
+    '!*': inScope((scope) => [{ column, comparison: '=', value: scope }]),
   }
 }
 
