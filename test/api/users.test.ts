@@ -165,6 +165,13 @@ describe('changing a user', () => {
       return [response.statusCode, response.statusCode < 300 ? '' : identifier(response.json())]
     }
     expect(await as('PATCH', '', { admin: false })).toEqual([422, 'PropertyConstraintViolation'])
+    const named = ({ _links }: Json) => Object.keys(_links).filter((name) => /lock|delete|update/.test(name))
+    const alone = (await api.call('GET', '/api/v3/users/1')).json<Json>()
+    const { elements } = (await api.call('GET', '/api/v3/users')).json<Json>()._embedded
+    const changed = (await api.call('PATCH', '/api/v3/users/1', { language: 'en' })).json<Json>()
+    for (const shown of [alone, changed, elements.find(({ id }) => id === 1) as Json])
+      expect(named(shown)).toEqual(['updateImmediately'])
+    expect(named(elements.find(({ id }) => id !== 1) as Json)).toContain('delete')
     expect(await as('PATCH', '', { status: 'locked' })).toEqual([400, 'InvalidUserStatusTransition'])
     expect(await as('POST', '/lock', {})).toEqual([400, 'InvalidUserStatusTransition'])
     expect(await as('DELETE', '')).toEqual([403, 'MissingPermission'])

@@ -122,7 +122,7 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
 }
 
 /** The first user has the token the program itself keeps: it would be back at the next start, so it stays what it is. */
-async function isKept(store: RecordReader, user: UserRecord): Promise<boolean> {
+export async function isKept(store: RecordReader, user: UserRecord): Promise<boolean> {
   return (await firstUser(store))?.id === user.id
 }
 
@@ -151,7 +151,8 @@ async function planUser(
   const judged = [...wrong.judged, ...(unchanged ? [] : await checkUser(store, record))]
   const refused = failed(allErrors(wrong.read, judged))
   if (refused) return fail(combineErrors(refused.error))
-  const render = (viewer: Viewer) => renderUserActions(record, viewer)
+  const kept = current !== undefined && (await isKept(store, current))
+  const render = (viewer: Viewer) => renderUserActions(record, viewer, kept)
   if (!current || !changes) {
     return ok({ expect: stillFree(record), mutations: [{ op: 'insert', table: 'users', row: record }], render })
   }

@@ -3,9 +3,10 @@ import { fail, ok, type Result } from '../../base/result.ts'
 import type { UserRecord } from '../../storage/tables.ts'
 import type { ApiContext, Viewer } from '../context.ts'
 import { USER_SHAPE } from '../embedded/user-shape.ts'
-import { createUser, deleteUser, setStatus, updateUser } from '../embedded/users.ts'
+import { createUser, deleteUser, isKept, setStatus, updateUser } from '../embedded/users.ts'
 import { apiError, type ApiError } from '../errors.ts'
 import { seesUser } from '../permissions.ts'
+import { firstUser } from '../seed.ts'
 import { parseId } from './find.ts'
 import { listPage, type ListDefinition } from './list.ts'
 import { timeFilter } from './query/date-filters.ts'
@@ -47,7 +48,10 @@ const USERS: ListDefinition<'users'> = {
     ...['avatar', 'status', 'identityUrl', 'language', 'self', 'memberships'],
     ...['updateImmediately', 'lock', 'unlock', 'delete'],
   ],
-  render: async (_context, viewer, rows) => rows.map((row) => () => JSON.stringify(renderUserActions(row, viewer))),
+  render: async ({ store }, viewer, rows) => {
+    const kept = await firstUser(store)
+    return rows.map((row) => () => JSON.stringify(renderUserActions(row, viewer, row.id === kept?.id)))
+  },
 }
 
 interface ById {
@@ -74,7 +78,8 @@ function oneUserRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get<ById>('/users/:id', route({ ...show, answers: { 200: schema } }), async (request, reply) => {
     const viewer = viewerOf(request)
     const user = await findUser(context, viewer, request.params.id)
-    return sendResult(reply, user.ok ? ok(renderUserActions(user.value, viewer)) : user)
+    if (!user.ok) return sendResult(reply, user)
+    return sendResult(reply, ok(renderUserActions(user.value, viewer, await isKept(context.store, user.value))))
   })
   const change = { ...doc, summary: 'Change a user, or oneself', errors: [400, 404, 409, 422, 503] }
   app.patch<ById>('/users/:id', route({ ...change, body, answers: { 200: schema } }), async (request, reply) => {

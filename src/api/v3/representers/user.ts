@@ -42,20 +42,21 @@ export function renderUser(user: UserRecord, viewer: Viewer): Hal {
   }
 }
 
-/** A user shown by itself or in a list, with what the viewer may do to it; embedded twins go without. */
-export function renderUserActions(user: UserRecord, viewer: Viewer): Hal {
+/** A user shown by itself or in a list, with what the viewer may do to it; embedded twins go without. `kept`: nobody may lock or delete it. */
+export function renderUserActions(user: UserRecord, viewer: Viewer, kept: boolean): Hal {
   const hal = renderUser(user, viewer)
   const self = paths.user(user.id)
   const lock = `${self}/lock`
   const { status, login } = user
   const edits = viewer.admin || viewer.id === user.id
+  const removable = viewer.admin && !kept
   if (status === 'deleted' || !edits) return hal
   return {
     ...hal,
     _links: {
       ...(hal['_links'] as Hal),
       updateImmediately: { href: self, title: `Update ${login}`, method: 'patch' },
-      ...(viewer.admin && {
+      ...(removable && {
         ...(status === 'active' && { lock: { href: lock, title: `Set lock on ${login}`, method: 'post' } }),
         ...(status === 'locked' && { unlock: { href: lock, title: `Remove lock on ${login}`, method: 'delete' } }),
         delete: { href: self, title: `Delete ${login}`, method: 'delete' },
