@@ -39,8 +39,8 @@ export async function loadBelow(store: RecordReader, ids: readonly number[]): Pr
 
 /**
  * What is below the children, level by level; undefined if with them it is too much. `below` of the store would be one read, but goes
- * through the whole tree before its limit counts: of 50,000 work packages it takes 125 ms, where this sees after 40 that they are
- * too many. It makes no difference for small ones.
+ * through the whole tree before its limit counts: 125 ms for 50,000 work packages, of which this knows after 40 that they are too
+ * many. Up to some hundred either takes as long.
  */
 async function loadDeeper(
   store: RecordReader,
@@ -83,7 +83,7 @@ function byParent<R extends Descendant>(rows: readonly R[]): Map<number | null, 
   return families
 }
 
-/** Each once, whatever loops there are or was moved between two reads. Going through the set comes to what is added meanwhile. */
+/** Each once, whatever stands in a loop or was moved between two reads. The loop over the set comes to what is added meanwhile. */
 function descendantsOf(tree: Tree, top: number): Descendant[] {
   const descendants: Descendant[] = []
   const ids = new Set([top])

@@ -136,7 +136,11 @@ async function needBelow(
 ): Promise<ReadonlyMap<number, Below>> {
   const ids = records.map((record) => record.id)
   const below = await loadBelow(store, ids)
-  for (const { descendants } of below.values()) await fetched.need('statuses', statusIdsOf(descendants))
+  const families = [...below.values()]
+  await fetched.need(
+    'statuses',
+    families.flatMap(({ descendants }) => statusIdsOf(descendants)),
+  )
   return below
 }
 
