@@ -107,7 +107,6 @@ export const TABLES = {
     responsibleId: optionalInteger,
     parentId: indexed(optionalInteger),
     subject: text,
-    description: text,
     startDate: optionalText,
     dueDate: optionalText,
     estimatedMinutes: optionalInteger,
@@ -123,6 +122,8 @@ export const TABLES = {
     revision: integer,
     createdAt: integer,
     updatedAt: integer,
+    /** Last, so that adding up what is below a work package need not read past it. */
+    description: text,
   },
   /** What became of a work package, one row a write: what it changed, what was said. Goes with its work package. */
   journals: {

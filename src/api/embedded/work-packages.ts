@@ -142,7 +142,7 @@ async function draftWorkPackage(
   judged.push(...checkFixed(WORK_PACKAGE_SHAPE, input.body, current), ...checkLimits(WORK_PACKAGE_SHAPE, record))
   const wrong = failed(allErrors(read, [...judged, ...checkPercentage(record)]))
   if (wrong) return ok({ record, current, outcome: wrong })
-  const view = await loadWorkPackage(store, record, { isNew: !current })
+  const view = await loadWorkPackage(store, record, { written: current ? 'updated' : 'inserted' })
   if (!view || view.ancestors.at(-1)?.id !== (record.parentId ?? undefined)) return fail(VANISHED)
   const misplaced = failed([
     ...checkProject(view, current),

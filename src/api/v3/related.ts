@@ -1,10 +1,11 @@
 import type { RecordReader } from '../../storage/store.ts'
 import type { MembershipRecord, ProjectRecord, RecordOf, TableName } from '../../storage/tables.ts'
 import type { TimeEntryRecord, WorkPackageRecord } from '../../storage/tables.ts'
+import { loadBelow, NOTHING_BELOW, withWritten, type Below } from './descendants.ts'
 import type { MembershipView } from './representers/membership.ts'
 import type { ProjectView } from './representers/project.ts'
 import type { TimeEntryView } from './representers/time-entry.ts'
-import type { WorkPackageRelative, WorkPackageView } from './representers/work-package.ts'
+import type { WorkPackageView } from './representers/work-package.ts'
 
 /**
  * Loads what representations show of other rows: first everything a page refers to, each row once, then the views are put
@@ -14,9 +15,6 @@ import type { WorkPackageRelative, WorkPackageView } from './representers/work-p
 
 /** A chain longer than this is cut: validation refuses to build one, and a loop must not hang a read. */
 const ANCESTORS_MAX = 100
-/** Links to children, of one work package and on one page. */
-const CHILDREN_MAX = 1_000
-const CHILDREN_OF_PAGE_MAX = 10_000
 
 type WithParent = 'projects' | 'workPackages'
 
@@ -112,8 +110,8 @@ export async function loadMemberships(
 }
 
 interface WorkPackageOptions {
-  /** About to be inserted: nothing can refer to it yet. */
-  readonly isNew?: boolean
+  /** About to be, with the columns given: to one that is inserted nothing can refer yet. */
+  readonly written?: 'inserted' | 'updated'
 }
 
 export async function loadWorkPackages(
@@ -121,14 +119,33 @@ export async function loadWorkPackages(
   records: readonly WorkPackageRecord[],
   options: WorkPackageOptions = {},
 ): Promise<WorkPackageView[]> {
-  const { isNew = false } = options
   const fetched = fetchRows(store)
-  const [children] = await Promise.all([
-    isNew ? new Map<number, WorkPackageRelative[]>() : loadChildren(store, records),
+  const [below] = await Promise.all([
+    options.written === 'inserted' ? new Map<number, Below>() : needBelow(store, fetched, records),
     needWorkPackageRows(fetched, records),
   ])
-  const views = records.map((record) => assemble(fetched, record, children.get(record.id) ?? []))
+  const views = records.map((record) => assemble(fetched, record, below.get(record.id) ?? NOTHING_BELOW))
   return present(views)
+}
+
+/** With the statuses of all that is below. */
+async function needBelow(
+  store: RecordReader,
+  fetched: Fetched,
+  records: readonly WorkPackageRecord[],
+): Promise<ReadonlyMap<number, Below>> {
+  const ids = records.map((record) => record.id)
+  const below = await loadBelow(store, ids)
+  const families = [...below.values()]
+  await fetched.need(
+    'statuses',
+    families.flatMap(({ descendants }) => statusIdsOf(descendants)),
+  )
+  return below
+}
+
+function statusIdsOf(descendants: Below['descendants']): number[] {
+  return [...new Set(descendants?.map((row) => row.statusId))]
 }
 
 async function needWorkPackageRows(fetched: Fetched, records: readonly WorkPackageRecord[]): Promise<void> {
@@ -148,7 +165,7 @@ async function needWorkPackageRows(fetched: Fetched, records: readonly WorkPacka
 function assemble(
   fetched: Fetched,
   record: WorkPackageRecord,
-  children: readonly WorkPackageRelative[],
+  { children, descendants }: Below,
 ): WorkPackageView | undefined {
   const project = fetched.get('projects', record.projectId)
   const type = fetched.get('types', record.typeId)
@@ -168,28 +185,10 @@ function assemble(
     responsible: fetched.get('users', record.responsibleId),
     ancestors: ancestorsOf(fetched, 'workPackages', record),
     children,
+    descendants,
+    descendantStatuses: present(statusIdsOf(descendants).map((id) => fetched.get('statuses', id))),
     parent: undefined,
   }
-}
-
-/** The children of all the given work packages, by parent: what links to them show, the first by their ids. */
-async function loadChildren(
-  store: RecordReader,
-  parents: readonly WorkPackageRecord[],
-): Promise<Map<number, WorkPackageRelative[]>> {
-  const children = new Map<number, WorkPackageRelative[]>()
-  const rows = await store.pick('workPackages', ['id', 'projectId', 'parentId', 'subject'], {
-    where: [{ column: 'parentId', comparison: 'in', value: parents.map((parent) => parent.id) }],
-    orderBy: [{ column: 'id', descending: false }],
-    limit: parents.length === 1 ? CHILDREN_MAX : CHILDREN_OF_PAGE_MAX,
-    offset: 0,
-  })
-  for (const row of rows) {
-    const siblings = children.get(row.parentId ?? 0)
-    if (!siblings) children.set(row.parentId ?? 0, [row])
-    else if (siblings.length < CHILDREN_MAX) siblings.push(row)
-  }
-  return children
 }
 
 /** One work package, with what only embedded twins show. */
@@ -202,7 +201,13 @@ export async function loadWorkPackage(
   const parent = view?.ancestors.at(-1)
   if (!view || !parent) return view
   const [parentView] = await loadWorkPackages(store, [parent])
-  return { ...view, parent: parentView }
+  return { ...view, parent: parentView && options.written ? onceWritten(parentView, view) : parentView }
+}
+
+/** The parent of what is about to be written, as it will be then. */
+function onceWritten(parent: WorkPackageView, view: WorkPackageView): WorkPackageView {
+  const statuses = [...parent.descendantStatuses, ...view.descendantStatuses, view.status]
+  return { ...parent, ...withWritten(parent, view.record, view), descendantStatuses: [...new Set(statuses)] }
 }
 
 export async function loadTimeEntries(

@@ -24,10 +24,12 @@ export function projectJson(memo: JsonMemo, view: ProjectView, viewer: Viewer, e
   return memo.json(view.record, variantOf(viewer, embed), sources, () => renderProject(view, viewer, embed))
 }
 
+/** Children are among the descendants, unless these are too many to be known; no statuses of theirs are known then. */
 function workPackageSources(view: WorkPackageView): unknown[] {
   const { project, type, status, priority, author, assignee, responsible, parent } = view
   const related = [project, type, status, priority, author, assignee, responsible]
-  const chains = [view.projectAncestors, view.ancestors, view.children]
+  const below = [view.descendants ?? view.children, view.descendantStatuses]
+  const chains = [view.projectAncestors, view.ancestors, ...below]
   return [
     ...related,
     ...chains.flatMap((rows) => [rows.length, ...rows]),

@@ -1,7 +1,6 @@
 import type {
   PriorityRecord,
   ProjectRecord,
-  StatusRecord,
   TypeRecord,
   UserRecord,
   WorkPackageRecord,
@@ -9,6 +8,7 @@ import type {
 import type { Viewer } from '../../context.ts'
 import { mayContribute, sees } from '../../permissions.ts'
 import { priorityLink, renderPriority, renderStatus, renderType, statusLink, typeLink } from './catalogue.ts'
+import { derive, type Derived, type Family } from './derived.ts'
 import { dateTime, duration, markdown, optionalDuration } from './formats.ts'
 import { filteredPath, NO_LINK, paths, undisclosed, type Hal, type Link } from './hal.ts'
 import { projectLink, renderProject } from './project.ts'
@@ -19,12 +19,11 @@ import { daysBetween } from './working-days.ts'
 export type WorkPackageRelative = Pick<WorkPackageRecord, 'id' | 'projectId' | 'subject'>
 
 /** A work package with what its representation shows of others. */
-export interface WorkPackageView {
+export interface WorkPackageView extends Family {
   readonly record: WorkPackageRecord
   readonly project: ProjectRecord
   readonly projectAncestors: readonly ProjectRecord[]
   readonly type: TypeRecord
-  readonly status: StatusRecord
   readonly priority: PriorityRecord
   readonly author: UserRecord
   readonly assignee: UserRecord | undefined
@@ -43,6 +42,7 @@ export function workPackageLink(workPackage: Pick<WorkPackageRecord, 'id' | 'sub
 /** `embed`: with the embedded twins of its links, as when it is shown or sent by itself; elements of lists go without. */
 export function renderWorkPackage(view: WorkPackageView, viewer: Viewer, embed: boolean): Hal {
   const { record, type } = view
+  const derived = derive(view, viewer)
   return {
     _type: 'WorkPackage',
     id: record.id,
@@ -51,16 +51,16 @@ export function renderWorkPackage(view: WorkPackageView, viewer: Viewer, embed: 
     subject: record.subject,
     description: markdown(record.description),
     scheduleManually: record.scheduleManually,
-    ...(type.isMilestone ? { date: record.dueDate } : renderDates(record)),
+    ...(type.isMilestone ? { date: record.dueDate } : renderDates(record, derived)),
     estimatedTime: optionalDuration(record.estimatedMinutes),
-    derivedEstimatedTime: null,
+    derivedEstimatedTime: optionalDuration(derived.estimatedMinutes),
     ...(record.remainingMinutes !== null && { remainingTime: duration(record.remainingMinutes) }),
-    derivedRemainingTime: null,
+    derivedRemainingTime: optionalDuration(derived.remainingMinutes),
     ...(!type.isMilestone && { duration: workPackageDuration(record) }),
     ignoreNonWorkingDays: record.ignoreNonWorkingDays,
     spentTime: duration(record.spentMinutes),
     percentageDone: record.percentageDone,
-    derivedPercentageDone: null,
+    derivedPercentageDone: derived.percentageDone,
     createdAt: dateTime(record.createdAt),
     updatedAt: dateTime(record.updatedAt),
     readonly: view.status.isReadonly,
@@ -69,8 +69,8 @@ export function renderWorkPackage(view: WorkPackageView, viewer: Viewer, embed: 
   }
 }
 
-function renderDates(record: WorkPackageRecord): Hal {
-  return { startDate: record.startDate, dueDate: record.dueDate, derivedStartDate: null, derivedDueDate: null }
+function renderDates({ startDate, dueDate }: WorkPackageRecord, derived: Derived): Hal {
+  return { startDate, dueDate, derivedStartDate: derived.startDate, derivedDueDate: derived.dueDate }
 }
 
 /** In days (`P3D`), derived from the dates; null unless both are set. */
