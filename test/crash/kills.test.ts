@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { seeds } from '../support/effort.ts'
+import { seeds, tries } from '../support/effort.ts'
 import { brokenPromises, figuresOf, type Figures } from './judge.ts'
 import { live } from './life.ts'
 
-/** One data directory is killed this often: enough for its log to be checkpointed, and for retries of failures to come due. */
-const KILLS = 20
+/** One data directory is killed this often: with twenty its log is copied back, and retries of failures come due. */
+const KILLS = tries(12, 20)
 const LIFE_MS = 300_000
 
 describe('the whole program, killed at random', () => {
