@@ -9,7 +9,7 @@ import type { DeliveryStore } from '../../src/storage/store.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { createWorkbench, pass, seededRandom, webhook, type Workbench } from './harness.ts'
 import { createScriptedSender, type Behaviour, type ScriptedSender, type SentRequest } from './scripted-sender.ts'
-import { seeds } from '../support/effort.ts'
+import { seeds, tries } from '../support/effort.ts'
 
 const STEPS = 120
 /** Few webhooks, or more than may have pages of their backlogs read at once. */
@@ -315,7 +315,9 @@ function hookOf(name: string, wish: Wish): ProgrammedWebhook {
   })
 }
 
-const SEEDS = seeds([5, 6, 1085, 350523371, 816703155], 1, 300)
+/** They found faults once; the rest of them is for the long suite. */
+const KNOWN = [5, 1085, 6, 350523371, 816703155]
+const SEEDS = seeds(KNOWN.slice(0, tries(2, KNOWN.length)), 1, 300)
 
 let crashes = 0
 afterAll(() => expect(crashes, 'it did crash').toBeGreaterThan(SEEDS.length / 2))
