@@ -20,42 +20,13 @@ export function openWriter(file: string, pragmas: WriterPragmas): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
   db.exec('PRAGMA journal_mode = WAL') // readers never wait for the writer, and a commit is one append and one fsync
   db.exec(`PRAGMA synchronous = ${pragmas.synchronous}`)
-  // The log is copied back by `logCopier`, when nobody waits for it; within a commit only where that cannot be.
-  db.exec(`PRAGMA wal_autocheckpoint = ${tellsLog(db) ? 0 : LOG_PAGES}`)
+  db.exec('PRAGMA wal_autocheckpoint = 1000') // 4 MiB: small enough that copying it back never stalls a group for long
   db.exec('PRAGMA journal_size_limit = 67108864') // a WAL that once grew under a slow reader gives its space back
   db.exec('PRAGMA cache_size = -32768') // 32 MiB: the right edges of all trees that are appended to, and more
   db.exec('PRAGMA temp_store = MEMORY')
   db.exec('PRAGMA trusted_schema = OFF')
   if (pragmas.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${pragmas.maxPages}`)
   return db
-}
-
-/** 4 MiB: small enough that copying it back never holds a group up for long. */
-const LOG_PAGES = 1_000
-
-/** Since 3.51 SQLite says how long the log is without touching it; an older one takes the word for PASSIVE, and copies. */
-function tellsLog(db: DatabaseSync): boolean {
-  const version = String(db.prepare('SELECT sqlite_version() AS version').get()?.['version'])
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major > 3 || (major === 3 && minor >= 51)
-}
-
-/**
- * To be called between commits, once they are acknowledged: copies a long log back, as SQLite itself would do within the commit, where
- * everybody in it waits for that (6 ms here). As SQLite does, it tries after every commit until all is copied: only then can the log
- * begin anew, and whoever read meanwhile may have been in the way.
- */
-export function logCopier(db: DatabaseSync): () => void {
-  if (!tellsLog(db)) return () => undefined
-  const state = db.prepare('PRAGMA wal_checkpoint(NOOP)')
-  return () => {
-    try {
-      const { log, checkpointed } = state.get() as { log: number; checkpointed: number }
-      if (log >= LOG_PAGES && checkpointed < log) db.exec('PRAGMA wal_checkpoint(PASSIVE)')
-    } catch {
-      // What is committed is in the log all the same; it is tried again after the next commit.
-    }
-  }
 }
 
 /** Copies the whole log back and empties it, once nobody reads any more of it; leaves it be while the disk cannot be written. */

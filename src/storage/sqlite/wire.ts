@@ -38,11 +38,11 @@ export type WireResult =
   /** `damaged`: not the set is to blame but the file. */
   | { readonly kind: 'failed'; readonly message: string; readonly damaged: boolean }
 
-/** To the writer: a piece of a group, the word to copy the log back into the database, or that to finish. */
+/** To the writer: a group, the word to copy the log back into the database, or that to finish. */
 export type ToWriter = readonly WireSet[] | 'checkpoint' | 'close'
 
-/** From the writer: it is ready, it has closed, or the results of a group; when all are `done`, their number spares an array. */
-export type FromWriter = 'ready' | 'checkpointed' | 'closed' | number | readonly WireResult[]
+/** From the writer: it is ready, it has closed, or the results of a group; `all done` spares the usual case an array. */
+export type FromWriter = 'ready' | 'checkpointed' | 'closed' | 'all done' | readonly WireResult[]
 
 export interface WriterData {
   readonly file: string

@@ -36,7 +36,7 @@ export function createWriter(db: DatabaseSync): (group: readonly WireSet[]) => F
   const context: Context = { db, prepare: statementCache(db), webhookIds: new Map() }
   return (group) => {
     const results = inTransaction(context, group) ?? group.map((set) => alone(context, set))
-    return results.every((result) => result === DONE) ? group.length : results
+    return results.every((result) => result === DONE) ? 'all done' : results
   }
 }
 
