@@ -9,9 +9,7 @@ import type { SeededRandom } from '../support/seeded-random.ts'
 import { durableAfter, readImage, type Moments } from './power.ts'
 
 const WEBHOOKS = ['audit', 'billing']
-/** Together few enough to be handed over at once, and so to become one commit. */
 const WRITES_MAX = 5
-const OUTCOMES_MAX = 10
 /** Some larger than many pages, so that the log is copied back every few dozen steps. */
 const BODY_BYTES_MAX = [500, 30_000, 150_000]
 
@@ -37,7 +35,7 @@ export interface HistoryOptions {
 
 /**
  * Lets a store work: each step hands in several writes and outcomes at once, which become one commit, and waits until all are
- * acknowledged, and the log copied back. Nothing is being written then, so the files can be looked at. Whoever iterates may take its time.
+ * acknowledged. Nothing is being written then, so the files can be looked at. Whoever iterates may take its time.
  */
 export async function* history({ directory, steps, random, synchronous }: HistoryOptions): AsyncGenerator<Step> {
   // FULL is what the store is opened with by itself.
@@ -50,10 +48,8 @@ export async function* history({ directory, steps, random, synchronous }: Histor
   let before: Acknowledged = { writes: 0, delivered: [] }
   for (let step = 0; step < steps; step++) {
     const writes = before.writes + random.integer(1, WRITES_MAX)
-    const outcomes = fresh.splice(0, random.integer(0, Math.min(fresh.length, OUTCOMES_MAX))).map(({ seq }) => seq)
+    const outcomes = fresh.splice(0, random.integer(0, fresh.length)).map(({ seq }) => seq)
     await Promise.all([...commits(store, before.writes, writes, random), ...outcomes.map((seq) => record(store, seq))])
-    // It is acknowledged before the log is copied back, where that is due; this is answered after.
-    await store.cancelPending('nobody', '', 0)
     const moments = { durable, acknowledged, next: readImage(directory) }
     yield { ...moments, before, handedIn: writes }
     before = { writes, delivered: [...before.delivered, ...outcomes] }
