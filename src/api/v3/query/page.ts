@@ -15,8 +15,8 @@ export const PER_PAGE_OPTIONS = [20, 100] as const
 const OFFSET_MAX = 1_000_000_000
 
 /**
- * Reads `offset` and `pageSize`. A useless offset means page 1, an empty page size the default; one above the maximum is clamped, -1 means the
- * maximum, 0 only counts; any other negative, and text, is a 400 (where existing servers fail).
+ * Reads `offset` and `pageSize`. A useless offset means page 1, an empty page size none; one above the maximum is clamped, -1 means
+ * the maximum, 0 only counts; any other negative, and text, is a 400 (where existing servers fail).
  */
 export function parsePage(query: Readonly<Record<string, unknown>>, sizeMax: number): Result<Page, ApiError> {
   const size = parseSize(query['pageSize'], sizeMax)
