@@ -110,11 +110,16 @@ export interface ColumnOrder<T extends TableName> {
   readonly descending: boolean
   /** What other tables hold decides about searches only: lists are kept until a row of their own table changes. */
   readonly by?: never
+  readonly orLater?: never
 }
 
-/** By a column, or `by` columns of the row it refers to: by a status's position instead of its id. */
-export interface Order<T extends TableName> extends Omit<ColumnOrder<T>, 'by'> {
+/**
+ * By a column; `by` columns of the row it refers to: by a status's position instead of its id; or by the greatest of the column and of
+ * what rows that refer to the row have in theirs: by a project's last change, `orLater` one of its work packages.
+ */
+export interface Order<T extends TableName> extends Omit<ColumnOrder<T>, 'by' | 'orLater'> {
   readonly by?: OrderBy
+  readonly orLater?: readonly OrLater[]
 }
 
 export interface OrderBy {
@@ -122,6 +127,13 @@ export interface OrderBy {
   readonly columns: readonly string[]
   /** Only rows whose column holds one of the values count; others are as if there were none. */
   readonly among?: { readonly column: string; readonly values: readonly number[] }
+}
+
+/** A column of the rows of a table, of those whose `refersBy` is the id of the row to be ordered. Both are numbers, and always set. */
+export interface OrLater {
+  readonly table: TableName
+  readonly refersBy: string
+  readonly column: string
 }
 
 /**

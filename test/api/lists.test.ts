@@ -362,6 +362,16 @@ describe('filters of other lists', () => {
     expect(await found('>t-', '2')).toEqual([2, 3])
     expect(await found('<t-', '1')).toEqual([1, 2])
     expect(await found('<>d', TODAY, '2026-03-03')).toEqual([1, 2])
+    const sorted = async (order: string, options = {}) => {
+      const query = encodeURIComponent(JSON.stringify([['latest_activity_at', order]]))
+      return idsOf((await own.call('GET', `/api/v3/projects?sortBy=${query}`, undefined, options)).json<Json>())
+    }
+    expect([await sorted('asc'), await sorted('desc')]).toEqual([
+      [1, 2, 3],
+      [3, 2, 1],
+    ])
+    await own.call('PATCH', '/api/v3/projects/still', { public: true })
+    expect([await sorted('asc'), await sorted('asc', { token: mia.token })]).toEqual([[2, 1, 3], [1]])
     const path = `/api/v3/projects?filters=${encodeURIComponent(filters(['latest_activity_at', 't']))}`
     expect((await own.call('GET', path, undefined, { token: mia.token })).statusCode).toBe(400)
     await own.close()

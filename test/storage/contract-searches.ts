@@ -44,7 +44,16 @@ function randomRows(seed: number, count: number) {
       startDate: random.pick(DATES),
       estimatedMinutes: idOrNull(90),
       scheduleManually: random.fraction() < 0.5,
+      spentMinutes: random.integer(0, 3),
     }),
+  )
+}
+
+/** Time on some of so many work packages, more than once on some. */
+function randomTimes(seed: number, count: number) {
+  const random = seededRandom(seed)
+  return Array.from({ length: count }, (_, i) =>
+    newTimeEntry(i + 1, { workPackageId: random.integer(1, count), revision: random.integer(0, 5) }),
   )
 }
 
@@ -125,6 +134,14 @@ const anyOrder = fc.oneof(
     descending: fc.boolean(),
     by: fc.constant({ table: 'workPackages', columns: ['id'], among: { column: 'projectId', values: [1, 3] } }),
   }),
+  fc.record({
+    column: fc.constant('spentMinutes'),
+    descending: fc.boolean(),
+    orLater: fc.constant([
+      { table: 'timeEntries', refersBy: 'workPackageId', column: 'revision' },
+      { table: 'watchers', refersBy: 'workPackageId', column: 'userId' },
+    ]),
+  }),
 )
 const plainQuery = {
   where: fc.oneof(fc.array(counted, { maxLength: 3 }), fc.array(anyTest, { maxLength: 3 })),
@@ -148,11 +165,14 @@ export function searchContract(under: () => StoreUnderTest): void {
     const users = [insertUser(1, 'zoe'), insertUser(2, 'Bea'), insertUser(3, 'abe')]
     const statuses = [1, 2, 3, 4].map((id) => newStatus(id, { position: 9 - id }))
     const workPackages = randomRows(count, count)
+    const timeEntries = randomTimes(count, count)
+    const watchers = [{ id: 1, workPackageId: 1, userId: 4, pair: '1/4' }]
     const insert = (table: TableName) => (row: object) => ({ op: 'insert', table, row }) as Mutation
     const mutations = [...users, ...statuses.map(insert('statuses')), ...workPackages.map(insert('workPackages'))]
+    mutations.push(...timeEntries.map(insert('timeEntries')), ...watchers.map(insert('watchers')))
     await store.commit(writeSet({ mutations }))
     const userRows = users.map((mutation) => (mutation.op === 'insert' ? mutation.row : {})) as never[]
-    return { users: userRows, statuses: statuses, workPackages: workPackages }
+    return { users: userRows, statuses, workPackages, timeEntries, watchers }
   }
 
   describe('searches', () => {
@@ -202,6 +222,10 @@ export function searchContract(under: () => StoreUnderTest): void {
         { orderBy: [{ column, descending: false }] },
         { orderBy: [{ column: 'statusId', descending: false, by: { table: 'statuses', columns: [column] } }] },
         { orderBy: [{ column: 'statusId', descending: false, by: { table: 'x"; --' as 'users', columns: ['id'] } }] },
+        {
+          orderBy: [{ column: 'id', descending: false, orLater: [{ table: 'users', refersBy: column, column: 'id' }] }],
+        },
+        { orderBy: [{ column: 'id', descending: false, orLater: [{ table: 'users', refersBy: 'id', column }] }] },
         { groupBy: column },
         { sums: [column] },
       ]

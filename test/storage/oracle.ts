@@ -1,4 +1,4 @@
-import type { AnyOf, Condition, Order, OrderBy, SearchQuery } from '../../src/storage/store.ts'
+import type { AnyOf, Condition, Order, OrderBy, OrLater, SearchQuery } from '../../src/storage/store.ts'
 import type { TableName } from '../../src/storage/tables.ts'
 
 /** What a search must answer, worked out the plain way over rows in memory. */
@@ -87,14 +87,26 @@ function ancestorsOf(rows: readonly Row[], row: Row, column: string): number[] {
 }
 
 function compareRows<T extends TableName>(tables: Tables, a: Row, b: Row, orderBy: readonly Order<T>[]): number {
-  for (const { column, descending, by } of orderBy) {
+  for (const { column, descending, by, orLater } of orderBy) {
     for (const name of by?.columns ?? [column]) {
-      const of = (row: Row) => folded((by ? referred(tables, by, row[column]) : row)?.[name] ?? null)
+      const of = (row: Row) =>
+        orLater
+          ? latest(tables, row, column, orLater)
+          : folded((by ? referred(tables, by, row[column]) : row)?.[name] ?? null)
       const compared = compareValues(of(a), of(b), descending)
       if (compared !== 0) return compared
     }
   }
   return Number(a['id']) - Number(b['id'])
+}
+
+function latest(tables: Tables, row: Row, column: string, orLater: readonly OrLater[]): number {
+  const others = orLater.flatMap((other) =>
+    (tables[other.table] ?? [])
+      .filter((candidate) => candidate[other.refersBy] === row['id'])
+      .map((candidate) => Number(candidate[other.column])),
+  )
+  return Math.max(Number(row[column]), ...others)
 }
 
 function referred(tables: Tables, { table, among }: OrderBy, id: unknown): Row | undefined {

@@ -12,7 +12,7 @@ import { runSearch } from '../../src/storage/sqlite/search.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
 import { rowReader } from '../../src/storage/sqlite/statements.ts'
 import type { Mutation, SearchQuery, Store } from '../../src/storage/store.ts'
-import { newWorkPackage, writeSet } from './samples.ts'
+import { newTimeEntry, newWorkPackage, writeSet } from './samples.ts'
 
 type Where = SearchQuery<'workPackages'>['where']
 
@@ -43,9 +43,9 @@ const insert = (rows: readonly Parameters<typeof newWorkPackage>[1][]) =>
     }),
   )
 /** On a clock that moves on by one whenever it is looked at. */
-const run = (where: Where, budgetMs: number) => {
+const run = (where: Where, budgetMs: number, orderBy: SearchQuery<'workPackages'>['orderBy'] = []) => {
   const setDeadline = installDeadline(db, { elapsed: () => (looks += 1) })
-  const search = { where, orderBy: [], limit: 20, offset: 0 }
+  const search = { where, orderBy, limit: 20, offset: 0 }
   return runSearch({ db, rows: rowReader(db), setDeadline }, 'workPackages', search, { budgetMs })
 }
 const tooSlow = { ok: false, error: 'too slow' }
@@ -126,5 +126,28 @@ describe('a search for what stands below a row', () => {
     const row = (id: number): Mutation => ({ op: 'insert', table: 'workPackages', row: newWorkPackage(id) })
     await store.commit(writeSet({ mutations: Array.from({ length: 2_100 }, (_, i) => row(i + 2)) }))
     expect(narrow()).toBe(false)
+  })
+})
+
+describe('a search in the order of the latest of other rows', () => {
+  const orLater = [{ table: 'timeEntries', refersBy: 'workPackageId', column: 'updatedAt' }] as const
+  const byLatest = [{ column: 'updatedAt', descending: true, orLater }] as const
+  const log = (ids: number[]) =>
+    store.commit(
+      writeSet({
+        mutations: ids.map((id): Mutation => ({ op: 'insert', table: 'timeEntries', row: newTimeEntry(id) })),
+      }),
+    )
+
+  it('looks at the clock while it works that out, on another thread when there may be many', async () => {
+    await insert([{}, {}])
+    await log([1])
+    const narrow = () => isNarrow(rowReader(db), 'workPackages', [], byLatest)
+    expect(narrow()).toBe(true)
+    await log(Array.from({ length: 2_100 }, (_, i) => i + 2))
+    expect(narrow()).toBe(false)
+    expect(run([], 10, byLatest)).toEqual(tooSlow)
+    expect(run([], 1_000, byLatest)).toMatchObject({ ok: true, value: { total: 2 } })
+    expect(run([], 10)).toMatchObject({ ok: true, value: { total: 2 } })
   })
 })

@@ -21,6 +21,7 @@ import {
   textFilter,
 } from './query/filter-kinds.ts'
 import {
+  LATEST_ACTIVITY,
   latestActivityFilter,
   neverFilter,
   principalFilter,
@@ -74,6 +75,7 @@ export const PROJECTS: ListDefinition<'projects'> = {
     createdAt: 'createdAt',
     updatedAt: 'updatedAt',
     public: 'public',
+    latestActivityAt: LATEST_ACTIVITY,
   },
   fields: [
     ...['_type', 'id', 'identifier', 'name', 'active', 'public', 'favorited', 'description', 'statusExplanation'],

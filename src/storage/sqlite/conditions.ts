@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.ts'
-import type { AnyOf, Condition, Order } from '../store.ts'
+import type { AnyOf, Condition, Order, OrLater } from '../store.ts'
 import type { TableName } from '../tables.ts'
 import { columnOf, toCell } from './columns.ts'
 import { containsSql } from './contains.ts'
@@ -144,8 +144,9 @@ export function orderSql(table: TableName, orderBy: readonly AnyOrder[]): Fragme
   return { sql: ` ORDER BY ${sql}`, values: terms.flatMap(({ values }) => values) }
 }
 
-function orderTerms(table: TableName, { column, descending, by }: AnyOrder): Fragment[] {
+function orderTerms(table: TableName, { column, descending, by, orLater }: AnyOrder): Fragment[] {
   const { sql, type, nullable } = columnOf(table, column)
+  if (orLater) return [{ sql: termSql(latestSql(table, column, orLater), type, descending, nullable), values: [] }]
   if (!by) return [{ sql: termSql(sql, type, descending, nullable), values: [] }]
   const among = by.among
     ? ` AND "referred".${columnOf(by.table, by.among.column).sql} IN (SELECT value FROM json_each(?))`
@@ -156,6 +157,23 @@ function orderTerms(table: TableName, { column, descending, by }: AnyOrder): Fra
     const value = `(SELECT "referred".${referred.sql} FROM "${by.table}" AS "referred" WHERE "referred"."id" = "${table}".${sql}${among})`
     return { sql: termSql(value, referred.type, descending, true), values }
   })
+}
+
+/** Any number of rows may refer to one, so each of them asks whether there still is time. */
+function latestSql(table: TableName, column: string, orLater: readonly OrLater[]): string {
+  const own = numberColumn(table, column)
+  const others = orLater.map((other) => {
+    const [value, refersBy] = [numberColumn(other.table, other.column), numberColumn(other.table, other.refersBy)]
+    const rows = `"${other.table}" AS "later" WHERE in_time("later"."id") AND "later".${refersBy} = "${table}"."id"`
+    return `coalesce((SELECT max("later".${value}) FROM ${rows}), "${table}".${own})`
+  })
+  return `max(${[own, ...others].join(', ')})`
+}
+
+function numberColumn(table: TableName, column: string): string {
+  const { sql, type, nullable } = columnOf(table, column)
+  assert(type === 'integer' && !nullable, 'the latest is looked for among numbers that are always set')
+  return sql
 }
 
 function termSql(sql: string, type: 'integer' | 'text' | 'boolean', descending: boolean, nullable: boolean): string {

@@ -52,7 +52,7 @@ export function countedPage(
   page: Page,
 ): { ids: number[]; total: number } | undefined {
   const [order] = page.orderBy // what stands behind the id settles nothing any more
-  if (order !== undefined && (order.column !== 'id' || order.by)) return undefined
+  if (order !== undefined && (order.column !== 'id' || order.by || order.orLater)) return undefined
   const total = countedTotal(rows, table, page.where)
   if (total === undefined || page.limit === 0 || page.offset >= total)
     return total === undefined ? total : { ids: [], total }

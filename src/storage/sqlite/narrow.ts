@@ -1,6 +1,6 @@
 import type { TableName } from '../tables.ts'
 import { columnOf } from './columns.ts'
-import { whereSql, type AnyCondition, type AnyTest } from './conditions.ts'
+import { whereSql, type AnyCondition, type AnyOrder, type AnyTest } from './conditions.ts'
 import { passesOver } from './contains.ts'
 import type { RowReader } from './statements.ts'
 
@@ -18,9 +18,17 @@ const OF_TEXT: readonly string[] = ['contains', 'not contains', 'starts with']
 
 /**
  * Whether a search has little to look at: the table has few rows, or an index leads to few, and their texts are short as far as it
- * compares them. What stands below a row is not known beforehand, so a search that asks for it is narrow in small tables only.
+ * compares them. What stands below a row is not known beforehand, so a search that asks for it is narrow in small tables only; nor is
+ * how many rows of other tables refer to one, by the latest of which it may be ordered.
  */
-export function isNarrow(rows: RowReader, table: TableName, where: readonly AnyTest[]): boolean {
+export function isNarrow(
+  rows: RowReader,
+  table: TableName,
+  where: readonly AnyTest[],
+  orderBy: readonly AnyOrder[] = [],
+): boolean {
+  const others = orderBy.flatMap(({ orLater = [] }) => orLater.map((other) => other.table))
+  if (!others.every((other) => countUpTo(rows, other, [], NARROW_ROWS) <= NARROW_ROWS)) return false
   const bytes = bytesCompared(table, where.flatMap(conditionsOf))
   const isLittle = (tests: readonly AnyTest[]) =>
     countUpTo(rows, table, tests, NARROW_ROWS) <= NARROW_ROWS &&

@@ -40,7 +40,8 @@ export function createRecordReader(
     const plain = search.groupBy === undefined && search.sums === undefined
     const page = plain ? countedPage(connection, table, search) : undefined
     if (page) return withRows(rows, table, page)
-    return isNarrow(rows, table, search.where) ? runSearch(connection, table, search, HERE) : undefined
+    const narrow = isNarrow(rows, table, search.where, search.orderBy)
+    return narrow ? runSearch(connection, table, search, HERE) : undefined
   }
   return {
     async get(table, id) {

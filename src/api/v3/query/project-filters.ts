@@ -107,6 +107,15 @@ export function latestActivityFilter(): FilterDefinition<'projects'> {
   })
 }
 
+/** Projects in the order of that, for everybody: whoever sees a project sees all that is in it. */
+export const LATEST_ACTIVITY = {
+  column: 'updatedAt',
+  orLater: [
+    { table: 'workPackages', refersBy: 'projectId', column: 'updatedAt' },
+    { table: 'timeEntries', refersBy: 'projectId', column: 'updatedAt' },
+  ],
+} as const
+
 function inIds(value: readonly number[]) {
   return { column: 'id', comparison: 'in', value } as const
 }

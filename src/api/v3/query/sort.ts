@@ -59,8 +59,8 @@ function sortKey<T extends TableName>(
   const key = typeof told === 'function' ? told(viewer) : told
   if (key === undefined || key === null) return key
   if (typeof key === 'string') return { column: key }
-  const { column, by } = key // the table may tell more of it than a query can carry
-  return { column, ...(by && { by }) }
+  const { column, by, orLater } = key // the table may tell more of it than a query can carry
+  return { column, ...(by && { by }), ...(orLater && { orLater }) }
 }
 
 export function camelCase(name: string): string {
