@@ -289,5 +289,8 @@ describe('preferences', () => {
     )
     for (const body of shown) expect(body).toEqual(shown[0])
     expect(shown[0]).toMatchObject({ _type: 'UserPreferences', timeZone: 'Etc/UTC', notifications: [] })
+    const embedded = configuration._embedded.userPreferences
+    const self = { href: '/api/v3/users/me/preferences' }
+    expect(embedded).toEqual({ ...shown[0], _links: { self, user: { href: null } } })
   })
 })

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ApiContext } from '../context.ts'
 import { PER_PAGE_OPTIONS } from './query/page.ts'
 import { paths, type Hal } from './representers/hal.ts'
+import { renderPreferences } from './representers/user.ts'
 import { configurationSchema } from './resource-schemas.ts'
 import { route, sendHal } from './route.ts'
 
@@ -31,7 +32,7 @@ function renderConfiguration({ snapshots, publicUrl }: ApiContext): Hal {
     availableFeatures: [],
     triallingFeatures: [],
     allowedLinkProtocols: [],
-    _embedded: {},
+    _embedded: { userPreferences: renderPreferences() },
     _links: { self: { href: paths.configuration }, userPreferences: { href: `${paths.user('me')}/preferences` } },
   }
 }

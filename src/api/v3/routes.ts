@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createAuthenticator } from '../auth.ts'
+import { compressAnswers } from '../compression.ts'
 import { isAcceptedBody, parseJsonBodies } from '../content-type.ts'
 import type { ApiContext } from '../context.ts'
 import { apiError, sendError, unavailable } from '../errors.ts'
@@ -52,6 +53,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
     if (READING.includes(request.method) || request.is404 || mayWrite(context, request, reply)) next()
   })
   app.setNotFoundHandler((_request, reply) => sendError(reply, apiError('NotFound')))
+  compressAnswers(app)
 
   rootRoutes(app, context)
   configurationRoutes(app, context)

@@ -65,14 +65,15 @@ export function renderUserActions(user: UserRecord, viewer: Viewer, kept: boolea
   }
 }
 
-/** The one way there is yet: times in UTC, comments oldest first, no notifications. */
-export function renderPreferences(user: UserRecord): Hal {
+/** The one way there is yet: times in UTC, comments oldest first, no notifications. Without a user: of whoever asks. */
+export function renderPreferences(user?: UserRecord): Hal {
+  const owner = user ? userLink(user) : { href: null }
   return {
     _type: 'UserPreferences',
     timeZone: 'Etc/UTC',
     commentSortDescending: false,
     autoHidePopups: true,
     notifications: [],
-    _links: { self: { href: `${paths.user(user.id)}/preferences` }, user: userLink(user) },
+    _links: { self: { href: `${paths.user(user?.id ?? 'me')}/preferences` }, user: owner },
   }
 }

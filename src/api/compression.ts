@@ -1,0 +1,55 @@
+import { Readable, pipeline } from 'node:stream'
+import { createDeflate, createGzip, deflate, gzip } from 'node:zlib'
+import { negotiate } from '@fastify/accept-negotiator'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+/**
+ * Answers compressed for clients that ask for it (RFC 9110 §12.5.3), in the two codings the protocol's servers know (reference §8). On the
+ * threads of the pool, so that a long answer holds nobody up. Not for answers with a secret in them: what stands beside it could be
+ * chosen by an attacker, and the length would tell how much of a guess is right.
+ */
+const CODINGS = {
+  gzip: { whole: gzip, stream: createGzip },
+  deflate: { whole: deflate, stream: createDeflate },
+} as const
+
+type Coding = keyof typeof CODINGS
+
+/** What is shorter hardly becomes smaller. */
+const SHORTEST_BYTES = 1_024
+
+export function compressAnswers(app: FastifyInstance): void {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const coding = codingFor(request)
+    if (coding && payload instanceof Readable) return done(null, compressStream(reply, coding, payload))
+    if (!coding || typeof payload !== 'string' || Buffer.byteLength(payload) < SHORTEST_BYTES)
+      return done(null, payload)
+    CODINGS[coding].whole(payload, (error, compressed) => {
+      if (error) return done(error)
+      describe(reply, coding)
+      done(null, compressed)
+    })
+  })
+}
+
+function codingFor({ headers }: FastifyRequest): Coding | undefined {
+  const accepted = headers['accept-encoding']
+  if (accepted === undefined) return undefined
+  const chosen = negotiate(String(accepted).toLowerCase(), ['gzip', 'deflate', 'identity'])
+  return chosen === 'identity' || chosen === null ? undefined : chosen
+}
+
+function compressStream(reply: FastifyReply, coding: Coding, payload: Readable): Readable {
+  describe(reply, coding)
+  // What goes wrong ends the stream that is sent, and whoever sends it hears of it there.
+  return pipeline(payload, CODINGS[coding].stream(), () => undefined)
+}
+
+/** The same representation in another form: the tag of it is a weak one (RFC 9110 §8.8.1), and caches keep the two apart. */
+function describe(reply: FastifyReply, coding: Coding): void {
+  const [vary, tag] = [reply.getHeader('vary'), reply.getHeader('etag')]
+  reply.header('content-encoding', coding)
+  reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
+  if (tag !== undefined) reply.header('etag', `W/${String(tag)}`)
+  reply.removeHeader('content-length')
+}
