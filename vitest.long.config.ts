@@ -17,6 +17,8 @@ export default defineConfig({
       'test/reconcile/names.test.ts',
       'test/routing/route-table.test.ts',
       'test/api/deletions.test.ts',
+      'test/api/markdown.test.ts',
+      'test/browser/markdown.test.ts',
       'test/e2e/cluster-faults.test.ts',
       'test/e2e/package.test.ts',
       'test/resources/manifest.test.ts',

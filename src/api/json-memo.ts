@@ -11,8 +11,9 @@ export interface JsonMemo {
 
 const TEXT_MAX = 32 * 1024
 const SOURCES_MAX = 200
-/** Of all that is remembered by name, in characters. */
+/** Of all that is remembered by name, in characters. A long text with its HTML is among it: rendering that takes milliseconds. */
 const NAMED_CHARS_MAX = 16 * 1024 * 1024
+const NAMED_TEXT_MAX = 256 * 1024
 
 interface Entry {
   readonly variant: string
@@ -36,7 +37,8 @@ export function createJsonMemo(): JsonMemo {
       const rendered = render()
       const text = typeof rendered === 'string' ? rendered : JSON.stringify(rendered)
       entries.delete(of)
-      if (text.length <= TEXT_MAX && sources.length <= SOURCES_MAX)
+      const most = typeof of === 'string' ? NAMED_TEXT_MAX : TEXT_MAX
+      if (text.length <= most && sources.length <= SOURCES_MAX)
         entries.set(of, { variant, sources: numbers.of(sources), text })
       return text
     },

@@ -18,6 +18,17 @@ it('comes in pieces when it is long, and says the same', async () => {
   expect(await text(opened as Readable)).toBe(`{"elements":[${kinds.join(',')}]}`)
 })
 
+it('comes in pieces when little is shown of what is long', async () => {
+  const opened = new CollectionJson(
+    '[',
+    [LONG, '1', LONG, '2'].map((json) => () => json),
+    ']',
+    (json) => json.slice(0, 2),
+  )
+  const pieces: unknown[] = await (opened.open() as Readable).toArray()
+  expect(pieces.map(String)).toEqual(['["x', ',1,"x', ',2]'])
+})
+
 it('is rendered piece by piece as it is taken, and others have their turn before each', async () => {
   let turn = 0
   const turns: number[] = []

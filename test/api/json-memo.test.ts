@@ -5,9 +5,8 @@ import { expect, it } from 'vitest'
 import { createJsonMemo } from '../../src/api/json-memo.ts'
 
 /** How often it is rendered when it is asked for twice. */
-function renderedOf(sources: readonly object[], text: string): number {
+function renderedOf(sources: readonly object[], text: string, row: object | string = {}): number {
   const memo = createJsonMemo()
-  const row = {}
   let rendered = 0
   const render = () => ((rendered += 1), text)
   for (let asked = 0; asked < 2; asked += 1) expect(memo.json(row, 'whole', sources, render)).toBe(text)
@@ -20,6 +19,11 @@ it('remembers what is short and shows few other rows, and nothing else', () => {
   expect(renderedOf(many(200), 'x'.repeat(32_768))).toBe(1)
   expect(renderedOf(many(201), 'x')).toBe(2)
   expect(renderedOf(many(3), 'x'.repeat(32_769))).toBe(2)
+})
+
+it('remembers by name what is longer', () => {
+  expect(renderedOf(many(3), 'x'.repeat(262_144), 'name')).toBe(1)
+  expect(renderedOf(many(3), 'x'.repeat(262_145), 'name')).toBe(2)
 })
 
 it('forgets what was remembered of a row that has become large', () => {

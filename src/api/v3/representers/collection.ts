@@ -77,11 +77,11 @@ export function renderSelected(
     const embeds = beside === '' ? [] : [`"_embedded":{${beside.slice(1)}}`]
     return new CollectionJson(`{${[...before, ...embeds, ...after].join(',')}}`, [], '')
   }
-  const parts = collection.elements.map((render) => () => JSON.stringify(pick(JSON.parse(render()) as Hal, elements)))
   return new CollectionJson(
     `{${[...before, '"_embedded":{"elements":['].join(',')}`,
-    parts,
+    collection.elements,
     `${[`]${beside}}`, ...after].join(',')}}`,
+    (json) => JSON.stringify(pick(JSON.parse(json) as Hal, elements)),
   )
 }
 

@@ -1,41 +1,24 @@
 /** The value formats of the wire (reference: APIv3 basic objects), both directions. */
 
+import { paragraphs } from './html-text.ts'
+import { markdownHtml } from './markdown-html.ts'
+
 export interface Formattable {
   readonly format: 'markdown' | 'plain'
   readonly raw: string
   readonly html: string
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-export function escapeHtml(text: string): string {
-  return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '') : text
-}
-
 const NO_MARKDOWN: Formattable = { format: 'markdown', raw: '', html: '' }
 const NO_PLAIN: Formattable = { format: 'plain', raw: '', html: '' }
 
-/** Markdown stays as written in `raw`; `html` is the escaped text in paragraphs: safe whatever it holds. */
+/** Markdown stays as written in `raw`. */
 export function markdown(raw: string): Formattable {
-  return raw === '' ? NO_MARKDOWN : { format: 'markdown', raw, html: paragraphs(raw, '<p class="op-uc-p">') }
+  return raw === '' ? NO_MARKDOWN : { format: 'markdown', raw, html: markdownHtml(raw) }
 }
 
 export function plain(raw: string): Formattable {
   return raw === '' ? NO_PLAIN : { format: 'plain', raw, html: paragraphs(raw, '<p>') }
-}
-
-function paragraphs(raw: string, open: string): string {
-  return raw
-    .split(/\r?\n(?:[ \t]*\r?\n)+/)
-    .filter((text) => text.trim() !== '')
-    .map((text) => `${open}${escapeHtml(text.trim()).replace(/\r?\n/g, '<br>')}</p>`)
-    .join('\n')
 }
 
 const MINUTES_PER_DAY = 24 * 60

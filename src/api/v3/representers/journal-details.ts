@@ -1,5 +1,5 @@
 import type { WorkPackageRecord } from '../../../storage/tables.ts'
-import { escapeHtml } from './formats.ts'
+import { escapeHtml } from './html-text.ts'
 
 /** The changes of a journal as sentences: `Status changed from New to In progress`, the same words as the protocol's servers write. */
 
