@@ -4,6 +4,10 @@ import { apiError, sendError, type ApiError } from './errors.ts'
 
 /** Request bodies are JSON or HAL+JSON, matched on the beginning of the type (reference §8). */
 const ACCEPTED = /^application\/(?:hal\+)?json/i
+const ACCEPTED_TEXT = /^text\/plain(?:[;\s]|$)/i
+
+/** What a route takes that takes no JSON. */
+export const TEXT = 'text/plain'
 
 /** A body that is no JSON: carried through Fastify's error path to the one place that renders errors. */
 export class BodyError extends Error {
@@ -40,12 +44,14 @@ function unreadable(parseError: string): BodyError {
 /** False when it has refused: 406 without a content type (plain text, as clients know it), 415 with another one. */
 export function isAcceptedBody(request: FastifyRequest, reply: FastifyReply): boolean {
   const type = request.headers['content-type'] ?? ''
-  if (request.method === 'DELETE' || ACCEPTED.test(type)) return true
+  const isText = request.routeOptions.config.takes === 'text'
+  if (request.method === 'DELETE' || (isText ? ACCEPTED_TEXT : ACCEPTED).test(type)) return true
   if (type === '') {
     reply.code(406).header('content-type', 'text/plain').send('Missing content-type header')
     return false
   }
-  const message = `Expected CONTENT-TYPE to be 'application/json application/hal+json' but got '${type.slice(0, 200)}'.`
+  const expected = isText ? TEXT : 'application/json application/hal+json'
+  const message = `Expected CONTENT-TYPE to be '${expected}' but got '${type.slice(0, 200)}'.`
   sendError(reply, apiError('TypeNotSupported', message))
   return false
 }

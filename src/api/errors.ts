@@ -17,6 +17,7 @@ export const ERRORS = {
   BadRequest: { status: 400, message: 'The request is invalid.' },
   InvalidQuery: { status: 400, message: 'The query is invalid.' },
   InvalidSignal: { status: 400, message: 'The requested select is not supported.' },
+  InvalidRenderContext: { status: 400, message: 'What the context links to cannot be found.' },
   InvalidRequestBody: { status: 400, message: 'The request could not be parsed as JSON.' },
   InvalidUserStatusTransition: {
     status: 400,

@@ -74,7 +74,7 @@ const made = {
   },
 }
 
-type Asked = readonly [path: string, body?: object]
+type Asked = readonly [path: string, body?: object | string]
 type Row = readonly [
   route: string,
   ask: (place: string, who: Who) => Asked | Promise<Asked>,
@@ -189,6 +189,10 @@ function formRows(): Row[] {
   const schemas = `/work_packages/schemas?filters=${encodeURIComponent('[{"id":{"operator":"=","values":["1-1"]}}]')}`
   return [
     ['POST /projects/form', () => ['/projects/form', { name: 'New' }], [200, 403, 403, 403, 403]],
+    ...['markdown', 'plain'].map((format): Row => {
+      const about = (place: string) => `/render/${format}?context=/api/v3/projects/${place}`
+      return [`POST /render/${format}`, (place) => [about(place), 'text'], [200, 200, 200, 200, 400]]
+    }),
     ...['projects', 'workspaces'].flatMap((base): Row[] => [
       [`POST /${base}/{id}/form`, (place) => [`/${base}/${place}/form`, {}], [200, 200, 403, 403, 404]],
       [
@@ -306,7 +310,8 @@ async function answer(row: Row, who: Who): Promise<number> {
   const [path, body] = await ask(placeOf(who), who)
   const token = tokens.get(who)
   const [method = ''] = route.split(' ')
-  const response = await api.call(method, `/api/v3${path}`, body, token === undefined ? {} : { token })
+  const headers = typeof body === 'string' ? { 'content-type': 'text/plain' } : {}
+  const response = await api.call(method, `/api/v3${path}`, body, { headers, ...(token !== undefined && { token }) })
   return response.statusCode
 }
 

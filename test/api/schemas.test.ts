@@ -23,7 +23,7 @@ const filtered = (ids: string[]) => encodeURIComponent(JSON.stringify([{ id: { o
 
 /** Links that are no properties: what can be done, and what leads elsewhere. */
 const ACTIONS =
-  /^(self|schema|update|updateImmediately|delete|createWorkPackage.*|workPackages|categories|versions|memberships|types|ancestors|logTime|addChild|changeParent|timeEntries|activities|addComment|relations|attachments|children|customActions|workPackage)$/
+  /^(self|schema|update|updateImmediately|delete|createWorkPackage.*|workPackages|categories|versions|memberships|types|ancestors|logTime|addChild|changeParent|timeEntries|activities|addComment|previewMarkup|relations|attachments|children|customActions|workPackage)$/
 
 describe('the schema of a representation', () => {
   it.each(['projects/1', 'work_packages/1', 'work_packages/2', 'time_entries/1', 'memberships/1'])(

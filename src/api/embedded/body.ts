@@ -88,6 +88,12 @@ export const days: Parse<number | null> = (value, name) => {
 /** Longer than any link of ours; bounds what matching one may cost. */
 const HREF_MAX = 2_000
 
+/** Namespace and last segment of a link into the API, whatever server it names; null if it is none. */
+export function readTail(href: string): readonly [namespace: string, id: string] | null {
+  const [, namespace, id] = (href.length <= HREF_MAX && /\/api\/v3\/([^?#]+)\/([^/?#]+)$/.exec(href)) || []
+  return namespace !== undefined && id !== undefined ? [namespace, id] : null
+}
+
 /** A link to a resource of the given namespace (or an alias of it): the last segment of its href, or null. Hrefs are matched on their tail. */
 export function reference(...namespaces: readonly [string, ...string[]]): Parse<string | null> {
   const [namespace] = namespaces
@@ -95,8 +101,8 @@ export function reference(...namespaces: readonly [string, ...string[]]): Parse<
     const href = isObject(value) ? value['href'] : undefined
     if (href === null) return ok(null)
     if (typeof href !== 'string') return formatError(name, `{"href": "/api/v3/${namespace}/:id"}`, value)
-    const tail = href.length > HREF_MAX ? null : /\/api\/v3\/([^?#]+)\/([^/?#]+)$/.exec(href)
-    if (tail?.[1] !== undefined && tail[2] !== undefined && namespaces.includes(tail[1])) return ok(tail[2])
+    const tail = readTail(href)
+    if (tail && namespaces.includes(tail[0])) return ok(tail[1])
     const message = `For property '${name}' a link like '/api/v3/${namespace}/:id' is expected, but got '${href.slice(0, 200)}'.`
     return fail(propertyError('ResourceTypeMismatch', name, message))
   }

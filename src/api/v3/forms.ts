@@ -75,6 +75,7 @@ function workPackageForms(app: FastifyInstance, context: ApiContext): void {
       const href = paths.workPackage(record.id)
       return {
         ...(await workPackagePlace(context.store, record)),
+        about: href,
         self: `${href}/form`,
         commit: { href, method: 'patch' },
       }
@@ -84,7 +85,8 @@ function workPackageForms(app: FastifyInstance, context: ApiContext): void {
 
 async function newWorkPackagePlace(store: ApiStore, record: WorkPackageRecord, href: string) {
   const commit = { href, method: 'post' } as const
-  return { ...(await workPackagePlace(store, record)), self: `${href}/form`, commit }
+  const about = record.projectId === NO_ID ? {} : { about: paths.project(record.projectId) }
+  return { ...(await workPackagePlace(store, record)), ...about, self: `${href}/form`, commit }
 }
 
 async function workPackagePlace(store: ApiStore, { projectId, typeId }: WorkPackageRecord) {

@@ -4,6 +4,7 @@ import { Type, type TSchema } from 'typebox'
 import { assert } from '../../base/assert.ts'
 import type { Result } from '../../base/result.ts'
 import type { Viewer } from '../context.ts'
+import { TEXT } from '../content-type.ts'
 import { HAL, sendError, type ApiError } from '../errors.ts'
 import { CollectionJson } from './representers/collection-json.ts'
 
@@ -20,6 +21,8 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     access?: Access
+    /** What the body is; JSON unless it says so. */
+    takes?: 'text'
   }
 }
 
@@ -110,6 +113,8 @@ interface RouteDoc {
   readonly params?: TSchema
   readonly querystring?: TSchema
   readonly body?: TSchema
+  /** The body is plain text. */
+  readonly takes?: 'text'
   readonly access?: Access
 }
 
@@ -122,14 +127,14 @@ export function route(doc: RouteDoc) {
     response[status] = schema ?? { type: 'null', description: 'Done.' }
   for (const status of errors) response[status] = errorSchema
   return {
-    config: { access },
+    config: { access, ...(doc.takes && { takes: doc.takes }) },
     schema: {
       summary: doc.summary,
       tags: [doc.tag],
       ...(access === 'public' && { security: [] }),
       ...(doc.params && { params: doc.params }),
       ...(doc.querystring && { querystring: doc.querystring }),
-      ...(doc.body && { body: doc.body, consumes: ['application/json', 'application/hal+json'] }),
+      ...(doc.body && { body: doc.body, consumes: doc.takes ? [TEXT] : ['application/json', 'application/hal+json'] }),
       produces: ['application/hal+json'],
       response,
     },

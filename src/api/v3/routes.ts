@@ -19,6 +19,7 @@ import { formRoutes } from './forms.ts'
 import { membershipRoutes } from './memberships.ts'
 import { principalRoutes } from './principals.ts'
 import { projectRoutes } from './projects.ts'
+import { renderRoutes } from './render.ts'
 import { roleRoutes } from './roles.ts'
 import { rootRoutes } from './root.ts'
 import { schemaRoutes } from './schemas.ts'
@@ -32,7 +33,7 @@ const READING: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 /** False when it has refused. */
 function mayWrite({ snapshots }: ApiContext, request: FastifyRequest, reply: FastifyReply): boolean {
   if (!isAcceptedBody(request, reply)) return false
-  if (snapshots.current.complete) return true
+  if (snapshots.current.complete || request.routeOptions.config.takes === 'text') return true
   // An event of now would have to be matched against webhooks that are not known yet.
   sendError(reply, unavailable('The configuration is not known yet. Try again in a moment.'))
   return false
@@ -74,6 +75,7 @@ export async function v3Routes(app: FastifyInstance, context: ApiContext): Promi
   watcherRoutes(app, context)
   dayRoutes(app)
   emptyListRoutes(app, context)
+  void app.register(async (scope) => renderRoutes(scope, context))
   catalogueRoutes(app, context, TYPES)
   catalogueRoutes(app, context, STATUSES)
   catalogueRoutes(app, context, PRIORITIES)

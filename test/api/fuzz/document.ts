@@ -25,6 +25,8 @@ export interface Operation {
   readonly path: string
   readonly parameters: readonly { readonly in: string; readonly name: string }[]
   readonly body: Schema | undefined
+  /** Of the body; the first of those it may have. */
+  readonly mediaType: string | undefined
   readonly responses: Readonly<Record<string, Media>>
 }
 
@@ -52,6 +54,7 @@ export function operationsOf(document: ApiDocument): Operation[] {
       path,
       parameters,
       body: Object.values(requestBody?.content ?? {})[0]?.schema,
+      mediaType: Object.keys(requestBody?.content ?? {})[0],
       responses,
     })),
   )

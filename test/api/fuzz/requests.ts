@@ -121,8 +121,9 @@ const BODIES = [
   ...['['.repeat(5000), `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`, JSON.stringify('x'.repeat(1_100_000))],
 ]
 
-function body(schema: Schema, known: Known): fc.Arbitrary<string> {
-  const made = (wild: boolean) => valueOf(schema, { known, wild }).map((value) => JSON.stringify(value))
+function body(schema: Schema, known: Known, isText: boolean): fc.Arbitrary<string> {
+  const written = (value: unknown) => (isText && typeof value === 'string' ? value : JSON.stringify(value))
+  const made = (wild: boolean) => valueOf(schema, { known, wild }).map(written)
   const other = fc.oneof(fc.json(), fc.constantFrom(...BODIES))
   return fc.oneof(often(5, made(false)), often(5, made(true)), often(1, other))
 }
@@ -239,19 +240,20 @@ const credentials = fc.oneof(
       .map((authorization) => ({ authorization })),
   ),
 )
-const contentType = fc.oneof(
-  often(12, fc.constant({ 'content-type': 'application/json' })),
-  often(2, fc.constant({ 'content-type': 'application/hal+json; charset=utf-8' })),
-  often(
-    1,
-    fc.constantFrom<Record<string, string>>(
-      {},
-      { 'content-type': 'text/plain' },
-      { 'content-type': 'multipart/form-data' },
-      { 'content-type': 'x' },
+const contentType = (documented = 'application/json') =>
+  fc.oneof(
+    often(12, fc.constant({ 'content-type': documented })),
+    often(2, fc.constant({ 'content-type': 'application/hal+json; charset=utf-8' })),
+    often(
+      1,
+      fc.constantFrom<Record<string, string>>(
+        {},
+        { 'content-type': 'text/plain' },
+        { 'content-type': 'multipart/form-data' },
+        { 'content-type': 'x' },
+      ),
     ),
-  ),
-)
+  )
 const stray = fc.constantFrom<Record<string, string>>(
   {},
   {},
@@ -271,8 +273,10 @@ export function requestFor(operation: Operation, known: Known): fc.Arbitrary<Fuz
   )
   const url = fc.tuple(path, query(operation, known)).map(([parts, asked]) => parts.join('/') + asked)
   if (!operation.body) return fc.record({ method: fc.constant(method), url, headers: headers(credentials, stray) })
-  const payload = body(operation.body, known)
-  return fc.record({ method: fc.constant(method), url, headers: headers(credentials, contentType, stray), payload })
+  const { mediaType } = operation
+  const payload = body(operation.body, known, mediaType === 'text/plain')
+  const given = headers(credentials, contentType(mediaType), stray)
+  return fc.record({ method: fc.constant(method), url, headers: given, payload })
 }
 
 function headers(...parts: fc.Arbitrary<Record<string, string>>[]): fc.Arbitrary<Record<string, string>> {

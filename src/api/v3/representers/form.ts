@@ -2,7 +2,7 @@ import type { ApiStore } from '../../context.ts'
 import type { Draft } from '../../embedded/draft.ts'
 import { NO_ID, type Search, type Shape } from '../../embedded/shape.ts'
 import { combineErrors, renderError, type ApiError } from '../../errors.ts'
-import { NO_LINK, type Hal, type Link } from './hal.ts'
+import { NO_LINK, previewLink, type Hal, type Link } from './hal.ts'
 import { isPartOf, renderSchema, type Choices } from './schema.ts'
 
 export interface FormView<R> {
@@ -16,11 +16,13 @@ export interface FormView<R> {
   readonly milestone?: boolean
   /** Lists of links in the payload, by name. */
   readonly listed?: Readonly<Record<string, readonly Link[]>>
+  /** What its texts are about, for previews. */
+  readonly about?: string
 }
 
 /** A form (reference §12.5): the resource as it would be, what may be set to what, and what is wrong. Nothing is saved. */
 export async function renderForm<R>(search: Search, view: FormView<R>): Promise<Hal> {
-  const { shape, draft, milestone = false, listed = {} } = view
+  const { shape, draft, milestone = false, listed = {}, about } = view
   const { outcome } = draft
   const self: Link = { href: view.self, method: 'post' }
   return {
@@ -34,7 +36,10 @@ export async function renderForm<R>(search: Search, view: FormView<R>): Promise<
       }),
       validationErrors: outcome.ok ? {} : byProperty(outcome.error),
     },
-    _links: { self, validate: self, ...(outcome.ok && { commit: view.commit }) },
+    _links: {
+      ...{ self, validate: self, ...(outcome.ok && { commit: view.commit }) },
+      ...(about !== undefined && { previewMarkup: previewLink(about) }),
+    },
   }
 }
 

@@ -59,9 +59,15 @@ export const paths = {
   role: (id: number) => `${BASE}/roles/${id}`,
   principals: `${BASE}/principals`,
   relations: `${BASE}/relations`,
+  renderMarkdown: `${BASE}/render/markdown`,
   weekDays: `${BASE}/days/week`,
   nonWorkingDays: `${BASE}/days/non_working`,
 } as const
+
+/** Where a text about something, at `href`, is shown as it would look. */
+export function previewLink(href: string): Link {
+  return { href: `${paths.renderMarkdown}?context=${href}`, method: 'post' }
+}
 
 /** A path with a `filters` query of one filter, as links carry it. */
 export function filteredPath(path: string, name: string, operator: string, values: readonly string[]): string {

@@ -10,7 +10,7 @@ import { mayContribute, sees } from '../../permissions.ts'
 import { priorityLink, renderPriority, renderStatus, renderType, statusLink, typeLink } from './catalogue.ts'
 import { derive, type Derived, type Family } from './derived.ts'
 import { dateTime, duration, markdown, optionalDuration } from './formats.ts'
-import { filteredPath, NO_LINK, paths, undisclosed, type Hal, type Link } from './hal.ts'
+import { filteredPath, NO_LINK, paths, previewLink, undisclosed, type Hal, type Link } from './hal.ts'
 import { projectLink, renderProject } from './project.ts'
 import { renderUser, userLink } from './user.ts'
 import { daysBetween } from './working-days.ts'
@@ -153,5 +153,6 @@ function workPackageActions(record: WorkPackageRecord, self: string): Hal {
     },
     changeParent: { href: self, method: 'patch', title: `Change parent of ${record.subject}` },
     addComment: { href: paths.workPackageActivities(record.id), method: 'post', title: 'Add comment' },
+    previewMarkup: previewLink(self),
   }
 }
