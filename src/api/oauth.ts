@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { StoreClosed } from '../storage/store.ts'
 import type { ApiContext } from './context.ts'
+import { authorizeRoutes } from './oauth/authorize.ts'
 import { oauthError, sendOAuthError, UNAVAILABLE, type OAuthError } from './oauth/errors.ts'
 import { tokenRoute } from './oauth/token.ts'
 
@@ -26,6 +27,7 @@ export async function oauthRoutes(app: FastifyInstance, context: ApiContext): Pr
   app.setErrorHandler((error: FastifyError, request, reply) =>
     sendOAuthError(reply, ...judgeError(context, error, request)),
   )
+  authorizeRoutes(app, context)
   tokenRoute(app, context)
 }
 

@@ -60,6 +60,8 @@ export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRe
     async getByRefreshToken(text) {
       const row = await store.find('oauthTokens', 'refreshHash', hashToken(text))
       if (!row) return refuseRefresh(store, asked, text)
+      if ((await store.get('users', row.userId))?.status !== 'active')
+        throw new Refused('invalid_grant', 'The user account is locked or gone.')
       return remember(rows, row, await entityOf(context, row))
     },
     async getByAccessToken(text) {

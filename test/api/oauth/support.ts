@@ -74,3 +74,43 @@ export function me(api: TestApi, token: string): Promise<LightMyRequestResponse>
 export async function countRows(api: TestApi, table: 'oauthCodes' | 'oauthTokens'): Promise<number> {
   return (await api.store.list(table, { where: [], orderBy: [], limit: 1, offset: 0 })).total
 }
+
+export interface Authorization {
+  readonly client_id: string
+  readonly redirect_uri?: string
+  readonly response_type?: string
+  readonly scope?: string
+  readonly state?: string
+  readonly code_challenge?: string
+  readonly code_challenge_method?: string
+}
+
+const asked = (request: Authorization): Record<string, string> => ({
+  response_type: 'code',
+  redirect_uri: CALLBACK,
+  ...request,
+})
+
+/** What a browser is shown that follows the application's link. */
+export function openConsent(api: TestApi, request: Authorization): Promise<LightMyRequestResponse> {
+  return api.app.inject({ method: 'GET', url: `/oauth/authorize?${new URLSearchParams(asked(request)).toString()}` })
+}
+
+/** What comes of answering the form. */
+export function answerConsent(
+  api: TestApi,
+  request: Authorization,
+  answer: { readonly token?: string; readonly decision?: string },
+): Promise<LightMyRequestResponse> {
+  return post(api, '/oauth/authorize', { ...asked(request), decision: 'authorise', ...answer })
+}
+
+export function locationOf(response: LightMyRequestResponse): URL {
+  if (response.statusCode !== 303) throw new Error(`${response.statusCode} ${response.body}`)
+  return new URL(response.headers.location ?? '')
+}
+
+/** A code of a user with this token. */
+export async function codeFor(api: TestApi, request: Authorization, token: string): Promise<string> {
+  return locationOf(await answerConsent(api, request, { token })).searchParams.get('code') ?? ''
+}
