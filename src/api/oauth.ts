@@ -4,6 +4,8 @@ import { StoreClosed } from '../storage/store.ts'
 import type { ApiContext } from './context.ts'
 import { authorizeRoutes } from './oauth/authorize.ts'
 import { oauthError, sendOAuthError, UNAVAILABLE, type OAuthError } from './oauth/errors.ts'
+import { ownTokenRoutes } from './oauth/own-tokens.ts'
+import { tokenInfoRoute } from './oauth/token-info.ts'
 import { tokenRoute } from './oauth/token.ts'
 
 /** More than any request of the protocol needs. */
@@ -29,6 +31,8 @@ export async function oauthRoutes(app: FastifyInstance, context: ApiContext): Pr
   )
   authorizeRoutes(app, context)
   tokenRoute(app, context)
+  ownTokenRoutes(app, context)
+  tokenInfoRoute(app, context)
 }
 
 /** What was thrown on the way, fit for the outside; of what nobody expected the log is told, but nothing of what came in. */

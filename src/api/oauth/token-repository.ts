@@ -31,6 +31,8 @@ export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRe
     async persist(token) {
       const now = clock.now()
       const row = rowOf(context, asked, token, now)
+      if ((await store.get('users', row.userId))?.status !== 'active')
+        throw new Refused('invalid_grant', 'The user account is locked or gone.')
       unit.token = row
       rows.set(token, row)
       unit.expect.push(...whoAllows(application, row.userId))
@@ -60,8 +62,6 @@ export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRe
     async getByRefreshToken(text) {
       const row = await store.find('oauthTokens', 'refreshHash', hashToken(text))
       if (!row) return refuseRefresh(store, asked, text)
-      if ((await store.get('users', row.userId))?.status !== 'active')
-        throw new Refused('invalid_grant', 'The user account is locked or gone.')
       return remember(rows, row, await entityOf(context, row))
     },
     async getByAccessToken(text) {
