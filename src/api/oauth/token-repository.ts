@@ -38,7 +38,7 @@ export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRe
       unit.expect.push(...whoAllows(application, row.userId))
       unit.mutations.push(...(await pruneExpired(store, now)))
       // Exchanging a refresh token takes the place of another.
-      if (asked.params.values.has('code'))
+      if (asked.params.values.get('grant_type') === 'authorization_code')
         unit.mutations.push(...(await pruneGrants(store, application.id, row.userId)))
     },
     async issueRefreshToken(token) {

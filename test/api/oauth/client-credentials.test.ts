@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ApiStore } from '../../../src/api/context.ts'
 import { deleteApplication } from '../../../src/api/oauth/applications.ts'
-import type { WriteSet } from '../../../src/storage/store.ts'
+import { StoreClosed, type WriteSet } from '../../../src/storage/store.ts'
 import { createTestUser, openTestApi, overriding, type Json, type TestApi, type TestUser } from '../support.ts'
 import { basic, countRows, credentials, me, post, register, type TestApplication, type Tokens } from './support.ts'
 
@@ -239,6 +239,27 @@ describe('a request that is refused', () => {
     expect((await post(own, '/oauth/token', GRANT, basic(app))).statusCode).toBe(200)
     await own.close()
   })
+})
+
+describe('what goes wrong inside', () => {
+  it.each([
+    [new Error('the disk is on fire'), 500, 'server_error', /the disk is on fire/],
+    [new StoreClosed(), 503, 'temporarily_unavailable', /^$/],
+  ])(
+    '%s: is told in the form of the protocol, and to the log without any secret',
+    async (thrown, status, error, log) => {
+      let broken = false
+      const commit = (store: ApiStore) => (write: WriteSet) => (broken ? Promise.reject(thrown) : store.commit(write))
+      const own = await openTestApi({}, { wrap: (store) => overriding(store, { commit: commit(store) }) })
+      const app = await register(own, 'Report', { actsAs: 'admin' })
+      broken = true
+      const answer = await post(own, '/oauth/token', { ...GRANT, ...credentials(app) })
+      expect([answer.statusCode, answer.json<{ error: string }>().error]).toEqual([status, error])
+      expect(answer.body + own.logged.join('')).not.toContain(app.secret)
+      expect(own.logged.join('')).toMatch(log)
+      await own.close()
+    },
+  )
 })
 
 describe('a token every second', () => {
