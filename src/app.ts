@@ -4,6 +4,7 @@ import { createAdminServer } from './admin/server.ts'
 import { seed } from './api/seed.ts'
 import { createApi } from './api/server.ts'
 import { generateToken } from './api/tokens.ts'
+import { applicationAdmin } from './application-admin.ts'
 import { assert } from './base/assert.ts'
 import { sleep, systemClock, type Clock } from './base/clock.ts'
 import { toError, UserError } from './base/errors.ts'
@@ -133,6 +134,7 @@ async function startParts(
     deliveries: store,
     dueAt: (delivery) => core.dispatcher.dueAt(delivery),
     tokens: tokenAdmin(store, shared),
+    applications: applicationAdmin(store, shared),
     ping: (webhook, limits) => core.dispatcher.ping(webhook, limits),
     readiness: () => readiness(config, core.publisher.current.complete, store.healthy),
     metrics: core.metrics.registry,

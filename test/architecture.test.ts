@@ -20,6 +20,7 @@ const ALLOWED_WITHIN_A_LAYER = new Set(['storage -> status'])
 const LAYER_OF_FILE: Record<string, string> = {
   'src/app.ts': 'app',
   'src/token-admin.ts': 'app',
+  'src/application-admin.ts': 'app',
   'src/config.ts': 'base',
 }
 

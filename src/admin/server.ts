@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import type { StatusListing } from '../status/listing.ts'
 import type { DeliveryStore } from '../storage/store.ts'
 import { type Access, judgeAccess } from './access.ts'
+import { type ApplicationAdmin, applicationRoutes } from './applications.ts'
 import { type DeliveryRouteDependencies, deliveryRoutes } from './deliveries.ts'
 import { healthRoutes, type Readiness } from './health.ts'
 import { type Ping, pingRoute } from './ping.ts'
@@ -22,6 +23,7 @@ export interface AdminDependencies {
   readonly deliveries: DeliveryStore
   readonly dueAt: DeliveryRouteDependencies['dueAt']
   readonly tokens: TokenAdmin
+  readonly applications: ApplicationAdmin
   readonly ping: Ping
   readonly readiness: () => Readiness
   readonly metrics: Registry
@@ -60,6 +62,7 @@ function registerV1(v1: FastifyInstance, dependencies: AdminDependencies, closin
   pingRoute(v1, dependencies)
   deliveryRoutes(v1, dependencies)
   tokenRoutes(v1, dependencies.tokens)
+  applicationRoutes(v1, dependencies.applications)
 }
 
 /** A parameter given twice is a list to the framework: no route of ours means one. */

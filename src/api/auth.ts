@@ -3,12 +3,13 @@ import { fail, ok, type Result } from '../base/result.ts'
 import type { UserRecord } from '../storage/tables.ts'
 import type { ApiContext } from './context.ts'
 import { apiError, sendError } from './errors.ts'
+import { findAccess } from './oauth/access.ts'
 import { loadViewer } from './permissions.ts'
 import { findTokenUser, TOKEN_PREFIX } from './tokens.ts'
 
 /**
- * Who asks: Basic with the user `apikey` and a token as password, or the token as Bearer (reference §3). Challenges carry the
- * realm clients of the protocol look for.
+ * Who asks: Basic with the user `apikey` and a token as password, or as Bearer the token, or an access token of the OAuth server, which
+ * acts with the rights of its user (reference §3). Challenges carry the realm clients of the protocol look for.
  */
 const REALM = 'OpenProject API'
 
@@ -19,6 +20,8 @@ interface Refusal {
 }
 
 const WRONG = 'You did not provide the correct credentials.'
+const LOCKED = 'The user account is locked'
+const UNKNOWN = 'The token is unknown or was revoked'
 
 /** For `onRequest` of the API's routes: sets `request.viewer`, or answers 401 or 403. */
 export function createAuthenticator(context: ApiContext) {
@@ -50,10 +53,14 @@ async function authenticate(
     return user?.status === 'active' ? ok(user) : fail(refusal)
   }
   if (scheme.toLowerCase() !== 'bearer') return fail({ message: undefined, challenge: bearer })
-  const user = await tokenUser(context, credentials.startsWith(TOKEN_PREFIX) ? credentials : undefined)
-  if (user?.status === 'active') return ok(user)
-  const why = user ? 'The user account is locked' : 'The token is unknown or was revoked'
-  return fail({ message: WRONG, challenge: `${bearer}, error="invalid_token", error_description="${why}"` })
+  const refuse = (why: string) =>
+    fail({ message: WRONG, challenge: `${bearer}, error="invalid_token", error_description="${why}"` })
+  if (!credentials.startsWith(TOKEN_PREFIX)) {
+    const access = await findAccess(context, credentials)
+    return access.ok ? ok(access.value.user) : refuse(access.error === 'locked' ? LOCKED : UNKNOWN)
+  }
+  const user = await tokenUser(context, credentials)
+  return user?.status === 'active' ? ok(user) : refuse(user ? LOCKED : UNKNOWN)
 }
 
 async function tokenUser({ store }: ApiContext, token: string | undefined): Promise<UserRecord | undefined> {

@@ -24,7 +24,12 @@ export function collectSpec(app: FastifyInstance, { publicUrl, version }: ApiCon
       components: {
         securitySchemes: {
           apiToken: { type: 'http', scheme: 'basic', description: 'User `apikey`, an API token as password.' },
-          bearer: { type: 'http', scheme: 'bearer', description: 'An API token (`opapi-...`).' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'An API token (`opapi-...`), or an access token of OAuth 2.0: see `/.well-known/oauth-authorization-server`.',
+          },
         },
       },
       security: [{ apiToken: [] }, { bearer: [] }],

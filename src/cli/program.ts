@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 
 import { toError, UserError } from '../base/errors.ts'
 import { programVersion, UsageError } from '../config.ts'
+import { applicationCommand } from './application.ts'
 import { deliveriesCommand } from './deliveries.ts'
 import { explainCommand } from './explain.ts'
 import { importCommand } from './import.ts'
@@ -45,6 +46,7 @@ export function createProgram(io: Io): Command {
   program.addCommand(schemaSubcommand(io))
   program.addCommand(definitionsSubcommand(io))
   program.addCommand(tokenCommand(io))
+  program.addCommand(applicationCommand(io))
   program.addCommand(importCommand(io))
   program.helpCommand(false)
   settle(program, io)

@@ -45,6 +45,52 @@ export const TABLES = {
     hash: unique(text),
     createdAt: integer,
   },
+  /** Programs that act for users by OAuth 2.0, registered by the administrator. */
+  applications: {
+    id: integer,
+    /** What it calls itself by in requests (`client_id`). */
+    clientId: unique(text),
+    name: unique(text),
+    /** Hex SHA-256 of its secret; null for one that can keep none: it runs in browsers or on its users' machines. */
+    secretHash: optionalText,
+    /** One a line; where codes may be sent, to the letter. */
+    redirectUris: text,
+    /** The user it acts as by its own credentials (the client credentials grant), if it may. */
+    actsAsId: optionalInteger,
+    /** False once it is being deleted: nothing it was given counts any more. */
+    active: boolean,
+    createdAt: integer,
+  },
+  /** Authorization codes that were not redeemed yet. */
+  oauthCodes: {
+    id: integer,
+    applicationId: indexed(integer),
+    userId: indexed(integer),
+    /** Hex SHA-256 of the code. */
+    hash: unique(text),
+    redirectUri: text,
+    /** By the method S256, whatever the client chose: of a plain one the hash is kept. Null without PKCE. */
+    codeChallenge: optionalText,
+    createdAt: integer,
+    /** When it expires, and may be removed. */
+    endsAt: indexed(integer),
+  },
+  /** Access tokens of applications, each with its refresh token where there is one. */
+  oauthTokens: {
+    id: integer,
+    applicationId: indexed(integer),
+    userId: indexed(integer),
+    /** Hex SHA-256 of the access token. */
+    hash: unique(text),
+    /** Of the refresh token. */
+    refreshHash: unique(optionalText),
+    /** The hash of the code that all began with: what is said to have been used twice ends all that came of it. */
+    grantHash: indexed(optionalText),
+    createdAt: integer,
+    expiresAt: integer,
+    /** When the row is of no more use and may be removed; null while there is a refresh token. */
+    endsAt: indexed(optionalInteger),
+  },
   /** What a user may do in a project: a row for each of the two, with the roles in it. */
   memberships: {
     id: integer,
@@ -173,6 +219,8 @@ export const INDEXES = [
   { table: 'timeEntries', columns: ['userId'], where: 'ongoing' },
   /** All that somebody watches is read at once, from the index alone. */
   { table: 'watchers', columns: ['userId', 'workPackageId'] },
+  /** What a user has allowed an application is bounded. */
+  { table: 'oauthTokens', columns: ['applicationId', 'userId'] },
 ] as const
 
 /**
@@ -196,6 +244,9 @@ export type RecordOf<T extends TableName> = {
 
 export type UserRecord = RecordOf<'users'>
 export type TokenRecord = RecordOf<'tokens'>
+export type ApplicationRecord = RecordOf<'applications'>
+export type OAuthCodeRecord = RecordOf<'oauthCodes'>
+export type OAuthTokenRecord = RecordOf<'oauthTokens'>
 export type MembershipRecord = RecordOf<'memberships'>
 export type TypeRecord = RecordOf<'types'>
 export type StatusRecord = RecordOf<'statuses'>

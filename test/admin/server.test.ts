@@ -267,6 +267,45 @@ describe('tokens', () => {
   })
 })
 
+describe('applications', () => {
+  test('are registered, listed without their secret, and deleted once', async () => {
+    await using admin = await startAdmin()
+    const body = { name: 'Report', redirectUris: ['https://report.example.com/'], actsAs: 'admin' }
+    const created = await ask(admin, '/v1/applications', 'POST', JSON.stringify(body))
+    expect(created).toMatchObject({ status: 201, body: { ...body, public: false } })
+    const { clientSecret, ...shown } = created.body
+    expect(clientSecret).toBe('secret-of-Report')
+    expect((await ask(admin, '/v1/applications')).body).toEqual({ items: [shown] })
+    const path = `/v1/applications/${String(shown['clientId'])}`
+    expect((await ask(admin, path, 'DELETE')).status).toBe(204)
+    expect((await ask(admin, path, 'DELETE')).status).toBe(404)
+  })
+
+  test('a public one has no secret, and acts as nobody', async () => {
+    await using admin = await startAdmin()
+    const created = await ask(admin, '/v1/applications', 'POST', '{"name":"Board","public":true}')
+    expect(created.body).toMatchObject({ name: 'Board', redirectUris: [], actsAs: null })
+    expect(created.body).not.toHaveProperty('clientSecret')
+  })
+
+  test.each(['{}', '[]', 'null', '{"name":7}', '{"name":"x","redirectUris":"y"}', '{"name":"x","redirectUris":[1]}'])(
+    '%s is refused',
+    async (body) => {
+      await using admin = await startAdmin()
+      expect(await ask(admin, '/v1/applications', 'POST', body)).toMatchObject({ status: 400, body: { error: {} } })
+    },
+  )
+
+  test('all that is wrong is told', async () => {
+    await using admin = await startAdmin()
+    await ask(admin, '/v1/applications', 'POST', '{"name":"x"}')
+    const { body } = await ask(admin, '/v1/applications', 'POST', '{"name":"x"}')
+    expect(body['error']).toMatchObject({
+      message: expect.stringMatching(/the name is taken\n {2}choose another/) as string,
+    })
+  })
+})
+
 test('a failure of ours is told to the log and not to the caller', async () => {
   await using admin = await startAdmin({
     readiness: () => {

@@ -46,6 +46,7 @@ describe('where a challenge sends clients', () => {
     const metadata = {
       resource: PUBLIC_URL,
       resource_name: 'Nepenthes',
+      authorization_servers: [PUBLIC_URL],
       scopes_supported: ['api_v3'],
       bearer_methods_supported: ['header'],
     }

@@ -81,10 +81,7 @@ describe('the context of a text', () => {
     ...['/api/v3/work_packages/2', '/api/v3/projects/secret', `/api/v3/${'x'.repeat(3_000)}/1`],
   ])('is not %s', async (href) => {
     const { status, body } = await render(`markdown?context=${encodeURIComponent(href)}`, 'x')
-    expect([status, JSON.parse(body)]).toMatchObject([
-      400,
-      { errorIdentifier: expect.stringMatching(/:InvalidRenderContext$/) },
-    ])
+    expect([status, body]).toEqual([400, expect.stringContaining(':InvalidRenderContext"')])
   })
 
   it('is in the links that lead here, for who may write', async () => {

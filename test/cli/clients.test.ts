@@ -246,6 +246,48 @@ describe('token', () => {
   })
 })
 
+describe('application', () => {
+  const ID = '1'.padStart(32, '0')
+
+  test('create prints what a shell can read; list does not show the secret; delete takes it back', async () => {
+    const args = ['--name', 'Report', '--redirect-uri', 'https://a.example/', '--redirect-uri', 'http://[::1]:8/x']
+    const created = await run('application', 'create', ...args, '--acts-as', 'admin')
+    expect(created).toEqual({
+      code: 0,
+      stdout: `client_id=${ID}\nclient_secret=secret-of-Report\n`,
+      stderr: 'registered application Report; keep the secret, it is not shown again\n',
+    })
+    expect((await runHere('application', 'list')).stdout).toBe(
+      'CLIENT ID                         NAME    KIND          ACTS AS  REDIRECT URIS                        CREATED\n' +
+        `${ID}  Report  confidential  admin    https://a.example/ http://[::1]:8/x  2026-03-01T12:00:00.000Z\n`,
+    )
+    const deleted = await runHere('application', 'delete', ID)
+    expect(deleted).toEqual({ code: 0, stdout: `application ${ID} deleted\n`, stderr: '' })
+    expect((await runHere('application', 'list')).stdout).toBe('No applications.\n')
+    expect((await runHere('application', 'delete', ID)).stderr).toContain(`there is no application with the client ID`)
+  })
+
+  test('create answers programs in JSON, a public application without a secret', async () => {
+    const args = ['create', '--name', 'Board', '--public', '--redirect-uri', 'https://b.example/', '-o', 'json']
+    const created = await runHere('application', ...args)
+    const redirectUris = ['https://b.example/']
+    const shown = { name: 'Board', redirectUris, public: true, clientId: ID, actsAs: null }
+    expect(JSON.parse(created.stdout)).toEqual({ ...shown, createdAt: '2026-03-01T12:00:00.000Z' })
+    expect(created.stderr).toBe('registered application Board\n')
+    await runHere('application', 'delete', ID)
+  })
+
+  test('wrong usage is told at once and whole, before anything is asked', async () => {
+    const args = ['--name', 'x', '--public', '--acts-as', 'jane', '--redirect-uri', 'http://a.example/#x y']
+    const { code, stderr } = await nepenthesHere(['application', 'create', ...args, '--server', 'http://127.0.0.1:1'])
+    expect(code).toBe(2)
+    for (const said of ['credentials of its own', '"http://a.example/#x" must not have a fragment', '"y" is no web'])
+      expect(stderr).toContain(said)
+    expect((await runHere('application', 'create', '--name', 'x')).code).toBe(2)
+    expect((await runHere('application', 'delete', '7')).code).toBe(2)
+  })
+})
+
 /** A server that is none of ours: whatever is asked, it says this. */
 async function startOther(status: number, body: string) {
   const other = createServer((_request, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Access } from '../../src/admin/access.ts'
 import { createMetrics } from '../../src/admin/metrics.ts'
 import { type AdminDependencies, createAdminServer } from '../../src/admin/server.ts'
+import type { ApplicationAdmin, ApplicationSummary } from '../../src/admin/applications.ts'
 import type { TokenAdmin, TokenSummary } from '../../src/admin/tokens.ts'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
@@ -51,6 +52,7 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminUnder
     deliveries: store,
     dueAt: options.dueAt ?? (({ nextAttemptAt }) => nextAttemptAt),
     tokens: createHandTokens(),
+    applications: createHandApplications(),
     ping: options.ping ?? (async () => fail({ reason: 'not-running', message: 'nothing sends here' })),
     readiness: options.readiness ?? (() => ({ ready: true, reasons: [] })),
     metrics: createMetrics({ version: '0', listing, pending: () => 0, circuitsOpen: () => 0, configVersion: () => 1 })
@@ -137,6 +139,26 @@ function createHandTokens(): TokenAdmin {
       const index = tokens.findIndex((token) => token.id === id)
       if (index < 0) return fail(undefined)
       tokens.splice(index, 1)
+      return ok(undefined)
+    },
+  }
+}
+
+/** Applications in memory; a name that is taken is all they refuse. */
+function createHandApplications(): ApplicationAdmin {
+  const applications: ApplicationSummary[] = []
+  return {
+    async create(request) {
+      if (applications.some(({ name }) => name === request.name)) return fail(['the name is taken', 'choose another'])
+      const summary = { ...request, clientId: String(applications.length + 1).padStart(32, '0'), createdAt: NOON }
+      applications.push(summary)
+      return ok({ ...summary, secret: request.public ? undefined : `secret-of-${request.name}` })
+    },
+    list: async () => applications,
+    async delete(clientId) {
+      const index = applications.findIndex((application) => application.clientId === clientId)
+      if (index < 0) return fail(undefined)
+      applications.splice(index, 1)
       return ok(undefined)
     },
   }

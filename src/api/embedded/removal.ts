@@ -145,7 +145,7 @@ export async function removeTimeEntries(
 }
 
 /** Rows nothing depends on. */
-export async function removePlainRows<T extends 'memberships' | 'watchers' | 'tokens'>(
+export async function removePlainRows<T extends 'memberships' | 'watchers' | 'tokens' | 'oauthCodes' | 'oauthTokens'>(
   context: ApiContext,
   table: T,
   column: keyof RecordOf<T> & string,

@@ -129,7 +129,7 @@ export function absent(
     | ['timeEntries', 'projectId' | 'workPackageId', number]
     | ['memberships', 'projectId' | 'userId', number]
     | ['watchers', 'workPackageId' | 'userId', number]
-    | ['tokens', 'userId', number]
+    | ['tokens' | 'oauthCodes' | 'oauthTokens', 'userId', number]
 ): Expectation {
   return { kind: 'absent', table, column, value } as Expectation
 }

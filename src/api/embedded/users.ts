@@ -23,6 +23,8 @@ const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
   active: ['active', 'locked', 'invited', 'registered'],
   locked: ['active', 'locked'],
 }
+/** What goes with a user. */
+const OF_A_USER = ['tokens', 'oauthCodes', 'oauthTokens', 'memberships', 'watchers'] as const
 const NEW_STATUSES: readonly string[] = ['active', 'invited']
 
 export async function createUser(context: ApiContext, viewer: Viewer, raw: unknown): Promise<Result<string, ApiError>> {
@@ -98,7 +100,7 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens, memberships and what it watches go first, on the usual conditions (removing.ts).
+ * Tokens, what it allowed applications, memberships and what it watches go first, on the usual conditions (removing.ts).
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
@@ -110,12 +112,8 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
   const changes = { ...nobody, admin: false, status: 'deleted', updatedAt: context.clock.now() }
   const chain: Chain = [{ kind: 'row', table: 'users', id, values: {} }]
   const removed = await removeRow(context, chain, {
-    plain: [
-      () => removePlainRows(context, 'tokens', 'userId', id, chain),
-      () => removePlainRows(context, 'memberships', 'userId', id, chain),
-      () => removePlainRows(context, 'watchers', 'userId', id, chain),
-    ],
-    none: [absent('tokens', 'userId', id), absent('memberships', 'userId', id), absent('watchers', 'userId', id)],
+    plain: OF_A_USER.map((table) => () => removePlainRows(context, table, 'userId', id, chain)),
+    none: OF_A_USER.map((table) => absent(table, 'userId', id)),
     last: async () => ({ expect: [], mutations: [{ op: 'update', table: 'users', id, changes }] }),
   })
   return removed.ok ? ok(undefined) : removed

@@ -50,15 +50,10 @@ function readText(body: Buffer = Buffer.alloc(0)): Result<string, ApiError> {
 async function judgeContext({ store }: ApiContext, viewer: Viewer, href: unknown): Promise<Result<unknown, ApiError>> {
   if (href === undefined) return ok(undefined)
   const [namespace, id = ''] = (typeof href === 'string' && readTail(href)) || []
-  switch (namespace) {
-    case 'work_packages':
-      return orInvalid(await findVisible(store, viewer, 'workPackages', id))
-    case 'projects':
-    case 'workspaces':
-      return orInvalid(await findVisibleProject(store, viewer, id))
-    default:
-      return fail(apiError('InvalidRenderContext', 'The context is no link to a work package or a project.'))
-  }
+  if (namespace === 'work_packages') return orInvalid(await findVisible(store, viewer, 'workPackages', id))
+  if (namespace === 'projects' || namespace === 'workspaces')
+    return orInvalid(await findVisibleProject(store, viewer, id))
+  return fail(apiError('InvalidRenderContext', 'The context is no link to a work package or a project.'))
 }
 
 function orInvalid(found: Result<unknown, ApiError>): Result<unknown, ApiError> {

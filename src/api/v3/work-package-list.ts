@@ -129,7 +129,16 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     ...['createdAt', 'updatedAt', 'readonly', 'self', 'schema', 'timeEntries', 'relations', 'attachments', 'category'],
     ...['type', 'priority', 'project', 'status', 'author', 'responsible', 'assignee', 'version', 'budget', 'parent'],
     ...['children', 'ancestors', 'customActions', 'update', 'updateImmediately', 'delete', 'logTime', 'addChild'],
-    ...['changeParent', 'activities', 'addComment', 'watch', 'unwatch', 'watchers', 'availableWatchers'],
+    ...[
+      'changeParent',
+      'activities',
+      'addComment',
+      'previewMarkup',
+      'watch',
+      'unwatch',
+      'watchers',
+      'availableWatchers',
+    ],
     ...['addWatcher', 'removeWatcher'],
   ],
   render: async ({ store, memo }, viewer, rows) => {
