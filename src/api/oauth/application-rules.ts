@@ -38,7 +38,24 @@ export function judgeApplication(request: ApplicationRequest): string[] {
   return problems
 }
 
-/** As the original: https, or where nobody else can listen. What comes in a request later must be the same to the letter. */
+/**
+ * Whether codes may be sent there: to the letter, but for the port of this machine's own addresses, which a program learns from the system
+ * as it begins to listen (RFC 8252 §7.3). `localhost` may be looked up, so it is no such address (§8.3).
+ */
+export function isRegistered(redirectUris: readonly string[], asked: string): boolean {
+  if (redirectUris.includes(asked)) return true
+  const place = withoutPort(asked)
+  return place !== undefined && redirectUris.some((uri) => withoutPort(uri) === place)
+}
+
+const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::\d{1,5})?((?:[/?].*)?)$/
+
+function withoutPort(uri: string): string | undefined {
+  const [, host, rest] = (URL.canParse(uri) && LOOPBACK.exec(uri)) || []
+  return host === undefined || rest === undefined ? undefined : host + rest
+}
+
+/** As the original: https, or where nobody else can listen. What comes in a request later is held against it. */
 function judgeRedirectUri(text: string): string | undefined {
   if (text === OUT_OF_BAND) return undefined
   const url = URL.parse(text)

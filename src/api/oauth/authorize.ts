@@ -4,7 +4,7 @@ import { fail, ok, type Result } from '../../base/result.ts'
 import type { ApplicationRecord, UserRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { findTokenUser } from '../tokens.ts'
-import { OUT_OF_BAND } from './application-rules.ts'
+import { isRegistered, OUT_OF_BAND } from './application-rules.ts'
 import { findApplication, redirectUrisOf } from './applications.ts'
 import { codePage, consentPage } from './consent.ts'
 import { oauthError, UNAVAILABLE, UNKNOWN_CONFIGURATION, type OAuthError } from './errors.ts'
@@ -48,7 +48,7 @@ async function findPlace({ store }: ApiContext, params: Params): Promise<Result<
   if (!application)
     return fail(['The application that sent you here is not known: its client_id is missing or wrong.', nothing])
   const redirectUri = values.get('redirect_uri')
-  if (redirectUri === undefined || !redirectUrisOf(application).includes(redirectUri))
+  if (redirectUri === undefined || !isRegistered(redirectUrisOf(application), redirectUri))
     return fail([
       `${application.name} asks to send you back to an address that is not registered for it: redirect_uri must be one of those, to the letter.`,
       nothing,

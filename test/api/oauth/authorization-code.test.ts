@@ -94,6 +94,18 @@ describe('the whole way', () => {
     expect((await redeem(web, code, { redirect_uri })).statusCode).toBe(200)
   })
 
+  it('of a program on its user’s machine, which learns its port as it starts', async () => {
+    const redirectUris = ['http://127.0.0.1/cb?x=1', 'http://[::1]:8000/cb']
+    const desk = await register(api, 'Desk', { public: true, redirectUris })
+    for (const redirect_uri of ['http://127.0.0.1:51004/cb?x=1', 'http://[::1]:3/cb']) {
+      const code = await codeFor(api, { client_id: desk.clientId, redirect_uri, ...pkce }, jane.token)
+      const proof = { code_verifier: VERIFIER }
+      const [elsewhere] = redirectUris
+      expect((await redeem(desk, code, { redirect_uri: elsewhere ?? '', ...proof })).statusCode).toBe(400)
+      expect((await redeem(desk, code, { redirect_uri, ...proof })).statusCode).toBe(200)
+    }
+  })
+
   it('with a plain challenge, of which a hash is stored only', async () => {
     const code = await codeFor(api, { client_id: spa.clientId, code_challenge: VERIFIER }, jane.token)
     const row = await api.store.list('oauthCodes', { where: [], orderBy: [], limit: 100, offset: 0 })
