@@ -173,7 +173,7 @@ export function keepReads<S extends RecordReader & Pick<Store, 'commit'>>(store:
 
 /** Groups and sums are not kept; nor is a list in the order of other tables' rows, which change without it. */
 function isOfOneTable<T extends TableName>({ orderBy, groupBy, sums }: SearchQuery<T>): boolean {
-  return groupBy === undefined && sums === undefined && orderBy.every(({ by }) => by === undefined)
+  return groupBy === undefined && sums === undefined && orderBy.every(({ by, orLater }) => !by && !orLater)
 }
 
 function asList<T extends TableName>(row: RecordOf<T> | undefined): Found<T> {

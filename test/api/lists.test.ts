@@ -307,8 +307,14 @@ describe('filters of other lists', () => {
       [1, 2, 3],
       [3, 2, 1],
     ])
+    own.clock.advance(DAY)
+    await own.call('PATCH', `/api/v3/work_packages/${id}`, { lockVersion: 0, subject: 'Mended' })
+    own.clock.advance(DAY)
+    await own.create('/api/v3/projects/worked/work_packages', { subject: 'Latest' })
+    expect(await sorted('desc')).toEqual([2, 3, 1])
+    own.clock.advance(DAY)
     await own.call('PATCH', '/api/v3/projects/still', { public: true })
-    expect([await sorted('asc'), await sorted('asc', { token: mia.token })]).toEqual([[2, 1, 3], [1]])
+    expect([await sorted('asc'), await sorted('asc', { token: mia.token })]).toEqual([[3, 2, 1], [1]])
     const path = `/api/v3/projects?filters=${encodeURIComponent(filters(['latest_activity_at', 't']))}`
     expect((await own.call('GET', path, undefined, { token: mia.token })).statusCode).toBe(400)
     await own.close()

@@ -9,12 +9,12 @@ import type { Synchronous } from '../../src/storage/sqlite/pragmas.ts'
 import { openSqliteStore } from '../../src/storage/sqlite/sqlite-store.ts'
 import { quiet } from '../reconcile/environment.ts'
 import { newEvent, writeSet } from '../storage/samples.ts'
-import { seeds } from '../support/effort.ts'
+import { seeds, tries } from '../support/effort.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { history, wrongIn, type Step } from './history.ts'
 import { afterPowerLoss, writeImage, type Image } from './power.ts'
 
-const STEPS = 80
+const STEPS = tries(50, 80)
 /** It takes few to see that much is lost. */
 const STEPS_TO_LOSE = 30
 /** Seldom anywhere, several times around each copying back of the log. */

@@ -183,7 +183,7 @@ export function searchContract(under: () => StoreUnderTest): void {
         const tables = await fill(count)
         await fc.assert(
           fc.asyncProperty(anyQuery, (query) => expectAnswer(under().store, tables, 'workPackages', query)),
-          { numRuns: count > 1_000 ? 80 : 300 },
+          { numRuns: count > 1_000 ? 50 : 200 },
         )
       },
       60_000,
