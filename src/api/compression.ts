@@ -38,8 +38,14 @@ export function compressAnswers(app: FastifyInstance): void {
 function codingFor({ headers }: FastifyRequest): Coding | undefined {
   const accepted = headers['accept-encoding']
   if (accepted === undefined) return undefined
-  const chosen = negotiate(String(accepted).toLowerCase(), ['gzip', 'deflate', 'identity'])
-  return chosen === 'identity' || chosen === null ? undefined : chosen
+  const wishes = String(accepted).toLowerCase()
+  const chosen = negotiate(wishes, ['gzip', 'deflate', 'identity'])
+  return chosen === 'identity' || chosen === null || isRefused(wishes, chosen) ? undefined : chosen
+}
+
+/** To the library `*` is the first coding there is, also when that is refused beside it. */
+function isRefused(wishes: string, coding: Coding): boolean {
+  return wishes.split(',').some((wish) => new RegExp(`^\\s*${coding}\\s*;\\s*q=0(?:\\.0*)?\\s*$`).test(wish))
 }
 
 function compressStream(reply: FastifyReply, coding: Coding, payload: Readable): Readable {

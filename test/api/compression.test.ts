@@ -55,7 +55,7 @@ describe('an answer', () => {
     expect(DECODE[coding](body)).toEqual(plain.body)
   })
 
-  it.each(['identity', 'br', 'gzip;q=0', '*;q=0', '', ';;=,'])(
+  it.each(['identity', 'br', 'gzip;q=0', '*;q=0', 'gzip;q=0, *', '', ';;=,'])(
     'to a client that accepts %j is plain',
     async (accepted) => {
       const plain = await get('/work_packages/1')

@@ -12,7 +12,7 @@ import { removePlainRows } from './removal.ts'
 import { absent, removeRow, type Chain } from './removing.ts'
 import { checkFixed, columnsOf, readInput, type Input } from './shape.ts'
 import { checkUser, USER_SHAPE } from './user-shape.ts'
-import { changedColumns, write, type WritePlan } from './write.ts'
+import { changedColumns, unavailableStore, write, type WritePlan } from './write.ts'
 
 /** There is no password to be set and no mail to be sent: users act through tokens, which are made for them. */
 
@@ -100,7 +100,8 @@ export async function setStatus(
 
 /**
  * What the user wrote stays readable: the row stays, without the person. The login it leaves behind is none anybody can take.
- * Tokens, what it allowed applications, memberships and what it watches go first, on the usual conditions (removing.ts).
+ * Tokens, what it allowed applications, memberships and what it watches go first, on the usual conditions (removing.ts). A deletion that is
+ * cut short leaves the user locked.
  */
 export async function deleteUser(context: ApiContext, id: number): Promise<Result<undefined, ApiError>> {
   const user = await context.store.get('users', id)
@@ -108,6 +109,8 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
   if (await isKept(context.store, user)) {
     return fail(apiError('MissingPermission', 'The administrator the program keeps cannot be deleted.'))
   }
+  const locked = await lock(context, user)
+  if (!locked.ok) return locked
   const nobody = { login: `:deleted:${id}`, firstName: 'Deleted', lastName: 'user', email: null, language: 'en' }
   const changes = { ...nobody, admin: false, status: 'deleted', updatedAt: context.clock.now() }
   const chain: Chain = [{ kind: 'row', table: 'users', id, values: {} }]
@@ -117,6 +120,18 @@ export async function deleteUser(context: ApiContext, id: number): Promise<Resul
     last: async () => ({ expect: [], mutations: [{ op: 'update', table: 'users', id, changes }] }),
   })
   return removed.ok ? ok(undefined) : removed
+}
+
+/** Whoever is locked is given nothing: what goes with the user does not come anew while it goes. */
+async function lock(context: ApiContext, { id, status }: UserRecord): Promise<Result<undefined, ApiError>> {
+  if (status === 'locked') return ok(undefined)
+  const committed = await context.store.commit({
+    expect: [{ kind: 'row', table: 'users', id, values: { status } }],
+    mutations: [{ op: 'update', table: 'users', id, changes: { status: 'locked' } }],
+    events: [],
+  })
+  if (committed.outcome === 'unavailable') return unavailableStore(context, committed.reason)
+  return committed.outcome === 'committed' ? ok(undefined) : fail(apiError('UpdateConflict'))
 }
 
 /** The first user has the token the program itself keeps: it would be back at the next start, so it stays what it is. */

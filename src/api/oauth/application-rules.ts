@@ -22,8 +22,9 @@ const URIS_CHARS_MAX = 4_000
 export function judgeApplication(request: ApplicationRequest): string[] {
   const { name, redirectUris, actsAs } = request
   const problems: string[] = []
-  if (name.trim() === '' || name.length > NAME_MAX || /\p{Cc}|\p{Cf}/u.test(name))
-    problems.push(`a name has 1 to ${NAME_MAX} printable characters`)
+  // Users decide by it: what cannot be seen must not tell two of them apart.
+  if (name === '' || name !== name.trim() || name.length > NAME_MAX || /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(name))
+    problems.push(`a name has 1 to ${NAME_MAX} printable characters, with no space around them`)
   if (redirectUris.length === 0 && actsAs === undefined)
     problems.push('give a redirect URI for users to allow it something, or a user it acts as, or both')
   if (request.public && actsAs !== undefined)
@@ -65,6 +66,8 @@ function judgeRedirectUri(text: string): string | undefined {
   if (url.username !== '' || url.password !== '') return 'must not have credentials in it'
   // It is also written into the page's policy, where some of the characters a host may have would mean something.
   if (!/^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])$/.test(url.hostname)) return 'has a host that is no name or address'
+  if (!text.startsWith(url.origin) || text.includes('\\'))
+    return `is not written as browsers write it: write ${url.href}`
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname))
     return 'must be https: with http anybody on the way could take the code (only 127.0.0.1, [::1] and localhost may have it)'
   return undefined

@@ -21,6 +21,8 @@ interface Place {
 }
 
 const TRIES_MAX = 5
+/** Characters of a parameter as it comes back in a header, of which clients take 16 KB together. */
+const STATE_MAX = 4_096
 /** RFC 7636 §4.2: also a plain challenge, which is a verifier. */
 const CHALLENGE = /^[A-Za-z0-9\-._~]{43,128}$/
 
@@ -53,6 +55,8 @@ async function findPlace({ store }: ApiContext, params: Params): Promise<Result<
       `${application.name} asks to send you back to an address that is not registered for it: redirect_uri must be one of those, to the letter.`,
       nothing,
     ])
+  if (encodeURIComponent(values.get('state') ?? '').length > STATE_MAX)
+    return fail([`${application.name} wants more given back to it (state) than browsers and servers take.`, nothing])
   return ok({ application, redirectUri, params })
 }
 

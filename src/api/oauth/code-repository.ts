@@ -7,7 +7,6 @@ import { Refused } from './errors.ts'
 import { clientOf, NEVER, SCOPES, whoAllows, type Asked } from './entities.ts'
 import { CODE_MS } from './lifetimes.ts'
 import { pruneExpired } from './pruning.ts'
-import { endGrant } from './token-repository.ts'
 
 /**
  * Codes as the library wants them. A code's identifier is its hash, once it is stored; the row goes when the code is redeemed, and
@@ -20,7 +19,7 @@ export function codeRepository(context: ApiContext, asked: Asked): OAuthAuthCode
     async getByIdentifier(code) {
       const row = await store.find('oauthCodes', 'hash', hashToken(code))
       if (!row || row.endsAt <= clock.now()) {
-        await endGrant(store, unit, { grantHash: hashToken(code) })
+        unit.endings.push({ grantHash: hashToken(code), applicationId: asked.application.id })
         throw new Refused('invalid_grant', 'The code is unknown, expired or used already.')
       }
       // Somebody has taken the challenge out of the authorization request (RFC 9700 §4.8.2).
@@ -42,7 +41,7 @@ export function codeRepository(context: ApiContext, asked: Asked): OAuthAuthCode
       }
       unit.code = entity.code
       unit.expect.push(...whoAllows(asked.application, userId))
-      unit.mutations.push(...(await pruneExpired(store, now)), { op: 'insert', table: 'oauthCodes', row })
+      unit.mutations.push(...(await pruneExpired(store, now, row.id)), { op: 'insert', table: 'oauthCodes', row })
     },
     // What is used or expired is not found in the first place.
     isRevoked: async () => false,

@@ -1,4 +1,5 @@
-import type { AuthorizationServer, JwtInterface, OAuthException } from '@jmondi/oauth2-server'
+import type { AuthorizationServer, JwtInterface, OAuthException, OAuthTokenRepository } from '@jmondi/oauth2-server'
+import { toError } from '../../base/errors.ts'
 import { fail, ok, type Result } from '../../base/result.ts'
 import type { ApiContext } from '../context.ts'
 import { isSecretOf } from './client.ts'
@@ -7,6 +8,7 @@ import { clientOf, SCOPES, type Asked } from './entities.ts'
 import { oauthError, Refused, type OAuthError } from './errors.ts'
 import { SCOPE } from './lifetimes.ts'
 import { tokenRepository } from './token-repository.ts'
+import type { Unit } from './unit.ts'
 
 /** Turns the text of a token into what the library would have found in a JWT. */
 export type ReadToken = (text: string) => Record<string, unknown>
@@ -30,17 +32,37 @@ export async function createServer(
     getAllByIdentifiers: async (names: string[]) => (names.every((name) => name === SCOPE) ? SCOPES : []),
     finalize: async () => SCOPES,
   }
-  const server = new AuthorizationServer(clients, tokenRepository(context, asked), scopes, opaque(readToken), {
-    // Who has a secret proves by it that the code is its own; a public application must prove it so.
-    requiresPKCE: application.secretHash === null,
-    requiresS256: false,
-    useOpaqueAuthorizationCodes: true,
-    useOpaqueRefreshTokens: true,
-  })
+  const server = new AuthorizationServer(
+    clients,
+    noting(asked.unit, tokenRepository(context, asked)),
+    scopes,
+    opaque(readToken),
+    {
+      // Who has a secret proves by it that the code is its own; a public application must prove it so.
+      requiresPKCE: application.secretHash === null,
+      requiresS256: false,
+      useOpaqueAuthorizationCodes: true,
+      useOpaqueRefreshTokens: true,
+    },
+  )
   // Grants want a length, which nothing comes of: see `NEVER`.
   const codes = { authCodeRepository: codeRepository(context, asked), userRepository: userRepository(context) }
   server.enableGrantType({ grant: 'authorization_code', ...codes }, new DateInterval('2h'))
   return server
+}
+
+/** The library takes whatever a token is not found by for an answer: it does not exist. So what goes wrong is noted: see `asResult`. */
+function noting(unit: Unit, repository: OAuthTokenRepository): OAuthTokenRepository {
+  const note = <T>(reading: Promise<T> | undefined) =>
+    reading?.catch((thrown: unknown) => {
+      if (!(thrown instanceof Refused)) unit.failure = toError(thrown)
+      throw thrown
+    }) as Promise<T>
+  return {
+    ...repository,
+    getByRefreshToken: (text) => note(repository.getByRefreshToken(text)),
+    getByAccessToken: (text) => note(repository.getByAccessToken?.(text)),
+  }
 }
 
 function userRepository({ store }: ApiContext) {
@@ -67,9 +89,11 @@ function unreadable(): never {
 }
 
 /** What comes of asking the library: refusals as values, in our words where its own repeat what came in. */
-export async function asResult<T>(work: () => Promise<T>): Promise<Result<T, OAuthError>> {
+export async function asResult<T>(work: () => Promise<T>, unit?: Unit): Promise<Result<T, OAuthError>> {
   try {
-    return ok(await work())
+    const answer = await work()
+    if (unit?.failure !== undefined) throw unit.failure
+    return ok(answer)
   } catch (thrown) {
     if (thrown instanceof Refused) return fail(thrown.refusal)
     if (!isException(thrown)) throw thrown

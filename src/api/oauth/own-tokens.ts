@@ -5,6 +5,7 @@ import type { ApiContext } from '../context.ts'
 import { hashToken } from '../tokens.ts'
 import { authenticateClient, type Client } from './client.ts'
 import { oauthError, sendOAuth, sendOAuthError, UNAVAILABLE, UNKNOWN_CONFIGURATION, type OAuthError } from './errors.ts'
+import { endGrant, grantHashOf } from './grants.ts'
 import { asResult, createServer, type ReadToken } from './library.ts'
 import { SCOPE } from './lifetimes.ts'
 import { readParams, type Params } from './params.ts'
@@ -21,26 +22,33 @@ function answer(reply: FastifyReply, result: Result<object, OAuthError>): Fastif
   return result.ok ? sendOAuth(reply, result.value) : sendOAuthError(reply, result.error)
 }
 
-/** RFC 7009: either token of a pair takes both along. One that is unknown, or another's, is nothing to complain of. */
+/**
+ * RFC 7009: either token of a pair takes both along, and what a refresh token was exchanged for meanwhile: whoever logs out need not know that
+ * it was. A token that is unknown, or another's, is nothing to complain of.
+ */
 async function revoke(context: ApiContext, request: FastifyRequest): Promise<Result<object, OAuthError>> {
   if (!context.snapshots.current.complete) return fail(UNKNOWN_CONFIGURATION)
   const asked = await readAsked(context, request)
   if (!asked.ok) return asked
-  const { server, unit, library } = asked.value
-  const revoked = await asResult(() => server.revoke(library))
+  const { server, unit, library, client, located, token } = asked.value
+  const revoked = await asResult(() => server.revoke(library), unit)
   if (!revoked.ok) return revoked
-  // When it has changed meanwhile, it was exchanged or revoked: gone either way.
-  return (await commitUnit(context, unit, true)) === 'unavailable' ? fail(UNAVAILABLE) : ok({})
+  const outcome = await commitUnit(context, unit, true)
+  const grantHash = located ? located.row.grantHash : grantHashOf(token)
+  if (outcome === 'unavailable') return fail(UNAVAILABLE)
+  if ((outcome === 'committed' && located) || grantHash == null) return ok({})
+  const ended = await endGrant(context, { grantHash, applicationId: client.application.id })
+  return ended === 'ended' ? ok({}) : fail(UNAVAILABLE)
 }
 
 /** RFC 7662, for who can show a secret, and of its own tokens only: those of others are inactive to it. */
 async function introspect(context: ApiContext, request: FastifyRequest): Promise<Result<object, OAuthError>> {
   const asked = await readAsked(context, request)
   if (!asked.ok) return asked
-  const { server, client, located, library } = asked.value
+  const { server, unit, client, located, library } = asked.value
   if (client.application.secretHash === null)
     return fail(oauthError('invalid_client', 'A public application cannot ask about tokens.'))
-  const answered = await asResult(() => server.introspect(library))
+  const answered = await asResult(() => server.introspect(library), unit)
   if (!answered.ok) return answered
   const user = located && (await context.store.get('users', located.row.userId))
   if (answered.value.body['active'] !== true || !located || user?.status !== 'active') return ok({ active: false })
@@ -69,7 +77,7 @@ async function readAsked(context: ApiContext, request: FastifyRequest) {
   const located = await locate(context, client, token)
   const unit = createUnit()
   const server = await createServer(context, { application: client.application, params, unit }, reader(client, located))
-  return ok({ client, located, unit, server, library: libraryRequest(client, params, located) })
+  return ok({ client, token, located, unit, server, library: libraryRequest(client, params, located) })
 }
 
 async function locate({ store }: ApiContext, { application }: Client, token: string): Promise<Located | undefined> {

@@ -5,19 +5,29 @@ const PRUNED_MAX = 10
 /** How often a user may have allowed one application something at a time: from so many browsers, say. */
 const GRANTS_MAX = 100
 
-/** Takes away some of what has expired, in the commit that adds something: the tables cannot grow without end. */
-export async function pruneExpired(store: RecordReader, now: number): Promise<Mutation[]> {
+/** Those who issue at once take turns at so many pieces: if all took the same one, less would go than comes. */
+const PIECES = 64
+
+/**
+ * Takes away some of what has expired, in the commit that adds the row of this id: the tables cannot grow without end. Ids that follow one
+ * another, as those of rows that are added at once do, lead to different pieces.
+ */
+export async function pruneExpired(store: RecordReader, now: number, id: number): Promise<Mutation[]> {
+  return (await Promise.all([expired(store, 'oauthCodes', now, id), expired(store, 'oauthTokens', now, id)])).flat()
+}
+
+async function expired(
+  store: RecordReader,
+  table: 'oauthCodes' | 'oauthTokens',
+  now: number,
+  id: number,
+): Promise<Mutation[]> {
   const where = [{ column: 'endsAt', comparison: '<=', value: now }] as const
   const orderBy = [{ column: 'endsAt', descending: false }] as const
-  const query = { where, orderBy, limit: PRUNED_MAX, offset: 0 }
-  const [codes, tokens] = await Promise.all([
-    store.pick('oauthCodes', ['id'], query),
-    store.pick('oauthTokens', ['id'], query),
-  ])
-  return [
-    ...codes.map(({ id }): Mutation => ({ op: 'delete', table: 'oauthCodes', id })),
-    ...tokens.map(({ id }): Mutation => ({ op: 'delete', table: 'oauthTokens', id })),
-  ]
+  const rows = await store.pick(table, ['id'], { where, orderBy, limit: PIECES * PRUNED_MAX, offset: 0 })
+  const pieces = Math.ceil(rows.length / PRUNED_MAX)
+  const from = pieces === 0 ? 0 : (id % pieces) * PRUNED_MAX
+  return rows.slice(from, from + PRUNED_MAX).map((row): Mutation => ({ op: 'delete', table, id: row.id }))
 }
 
 /** Refresh tokens do not expire, so the number of those that begin anew is bounded: the oldest give way. */

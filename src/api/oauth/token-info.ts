@@ -10,7 +10,9 @@ export function tokenInfoRoute(app: FastifyInstance, context: ApiContext): void 
     const [, token = ''] = /^bearer\s+(\S+)\s*$/i.exec(request.headers.authorization ?? '') ?? []
     const access = await findAccess(context, token)
     if (access.ok) return sendOAuth(reply, infoOf(context, access.value))
-    reply.header('www-authenticate', 'Bearer realm="OpenProject API", error="invalid_token"')
+    // Who shows no token is asked for one, and has shown no wrong one (RFC 6750 §3.1).
+    const why = token === '' ? '' : ', error="invalid_token"'
+    reply.header('www-authenticate', `Bearer realm="OpenProject API"${why}`)
     return sendOAuthError(reply, oauthError('invalid_token', 'There is no access token, or it has ended.'))
   })
 }

@@ -1,21 +1,13 @@
 import type { OAuthToken, OAuthTokenRepository } from '@jmondi/oauth2-server'
 import { assert } from '../../base/assert.ts'
-import type { RecordReader } from '../../storage/store.ts'
 import type { OAuthTokenRecord } from '../../storage/tables.ts'
 import type { ApiContext } from '../context.ts'
 import { hashToken } from '../tokens.ts'
 import { Refused } from './errors.ts'
 import { clientOf, NEVER, SCOPES, whoAllows, type Asked } from './entities.ts'
+import { grantHashOf } from './grants.ts'
 import { ACCESS_TOKEN_SECONDS } from './lifetimes.ts'
 import { pruneExpired, pruneGrants } from './pruning.ts'
-import type { Unit } from './unit.ts'
-
-/**
- * A refresh token begins with the hash of the code that all began with, which it keeps when it is exchanged: so one that was used already
- * is told from one that never was.
- */
-const REFRESH_TOKEN = /^[0-9a-f]{128}$/
-const GRANT_LENGTH = 64
 
 /** Tokens as the library wants them: opaque texts, of which hashes are stored. */
 export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRepository {
@@ -36,7 +28,7 @@ export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRe
       unit.token = row
       rows.set(token, row)
       unit.expect.push(...whoAllows(application, row.userId))
-      unit.mutations.push(...(await pruneExpired(store, now)))
+      unit.mutations.push(...(await pruneExpired(store, now, row.id)))
       // Exchanging a refresh token takes the place of another.
       if (asked.params.values.get('grant_type') === 'authorization_code')
         unit.mutations.push(...(await pruneGrants(store, application.id, row.userId)))
@@ -57,11 +49,13 @@ export function tokenRepository(context: ApiContext, asked: Asked): OAuthTokenRe
       unit.expect.push({ kind: 'row', table: 'oauthTokens', id, values: { hash, refreshHash } })
       unit.mutations.push({ op: 'delete', table: 'oauthTokens', id })
     },
-    revokeDescendantsOf: (grantHash) => endGrant(store, unit, { grantHash }),
+    async revokeDescendantsOf(grantHash) {
+      unit.endings.push({ grantHash, applicationId: application.id })
+    },
     isRefreshTokenRevoked: async () => false,
     async getByRefreshToken(text) {
       const row = await store.find('oauthTokens', 'refreshHash', hashToken(text))
-      if (!row) return refuseRefresh(store, asked, text)
+      if (!row) return refuseRefresh(asked, text)
       return remember(rows, row, await entityOf(context, row))
     },
     async getByAccessToken(text) {
@@ -108,19 +102,9 @@ async function entityOf({ store }: ApiContext, row: OAuthTokenRecord): Promise<O
  * A refresh token that was used already, of an application that has no secret: either it or who has used it is a thief, so both are out
  * (RFC 9700 §4.14.2). Those of others are of no use to a thief, and a lost answer may make them try again.
  */
-async function refuseRefresh(store: RecordReader, { application, unit }: Asked, text: string): Promise<never> {
-  if (application.secretHash === null && REFRESH_TOKEN.test(text))
-    await endGrant(store, unit, { grantHash: text.slice(0, GRANT_LENGTH), applicationId: application.id })
+function refuseRefresh({ application, unit }: Asked, text: string): never {
+  const grantHash = grantHashOf(text)
+  if (application.secretHash === null && grantHash !== undefined)
+    unit.endings.push({ grantHash, applicationId: application.id })
   throw new Refused('invalid_grant', 'The refresh token is unknown, revoked or used already.')
-}
-
-/** Ends all that came of a code: one token at most, as each takes the place of the one before. */
-export async function endGrant(
-  store: RecordReader,
-  unit: Unit,
-  { grantHash, applicationId }: { readonly grantHash: string; readonly applicationId?: number },
-): Promise<void> {
-  const row = await store.find('oauthTokens', 'grantHash', grantHash)
-  if (row && (applicationId ?? row.applicationId) === row.applicationId)
-    unit.endings.push({ op: 'delete', table: 'oauthTokens', id: row.id })
 }

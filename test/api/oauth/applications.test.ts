@@ -43,6 +43,9 @@ describe('a redirect URI', () => {
     ['https://a;script-src/', 'host'],
     ['https:app.example.com', 'no web address'],
     ['/callback', 'no web address'],
+    ['https:///app.example.com/', 'write https://app.example.com/'],
+    ['https://APP.example.com/', 'write https://app.example.com/'],
+    ['https://app.example.com\\@evil.example.com/', 'write https://app.example.com/@evil.example.com/'],
     ['', 'no web address'],
     ['https://app.example.com/a b', 'no web address'],
     ['https://app.example.com/\n', 'no web address'],
@@ -52,6 +55,16 @@ describe('a redirect URI', () => {
     ['urn:ietf:wg:oauth:2.0:oob:auto', 'no web address'],
   ])('may not be %s', (uri, why) => {
     expect(judgeApplication({ ...good, redirectUris: [uri] })).toEqual([expect.stringContaining(why)])
+  })
+})
+
+describe('a name', () => {
+  it.each(['', ' ', ' Calendar', 'Calendar ', 'Cal\u200bendar', 'Cal\u2028endar', '\ud800', 'x'.repeat(256), 'a\nb'])(
+    'may not be %j',
+    (name) => expect(judgeApplication({ ...good, name })).toEqual([expect.stringContaining('a name has')]),
+  )
+  it.each(['Calendar', 'Kalender der Straße', '日本', 'x'.repeat(255)])('may be %j', (name) => {
+    expect(judgeApplication({ ...good, name })).toEqual([])
   })
 })
 

@@ -271,6 +271,26 @@ describe('a refresh token', () => {
     }
   })
 
+  it('of a public application ends all when it is used again while a thief goes on exchanging', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const first = await spaTokens()
+      let last = (await refresh(spa, first.refresh_token)).json<Tokens>()
+      let caught = false
+      const thief = async () => {
+        while (!caught) {
+          const answer = await refresh(spa, last.refresh_token)
+          if (answer.statusCode !== 200) return
+          last = answer.json<Tokens>()
+        }
+      }
+      const stealing = thief()
+      expect(errorOf(await refresh(spa, first.refresh_token))).toBe('invalid_grant')
+      caught = true
+      await stealing
+      expect((await me(api, last.access_token)).statusCode).toBe(401)
+    }
+  })
+
   it('does not expire, but is worth nothing while its user is locked', async () => {
     const lee = await createTestUser(api, 'lee')
     const code = await codeFor(api, { client_id: web.clientId }, lee.token)

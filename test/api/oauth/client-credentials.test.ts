@@ -127,6 +127,21 @@ describe('a token of an application of its own', () => {
     expect((await api.store.list('oauthTokens', { where, orderBy: [], limit: 1, offset: 0 })).total).toBe(0)
   })
 
+  it('keeps nobody from deleting its user, however often it is asked for', async () => {
+    const gone = await createTestUser(api, 'busy')
+    const own = await register(api, 'Busy', { actsAs: 'busy' })
+    let deleted = false
+    const asking = Array.from({ length: 5 }, async () => {
+      while (!deleted) await ask(GRANT, basic(own))
+    })
+    const answer = await api.call('DELETE', `/api/v3/users/${gone.id}`)
+    deleted = true
+    await Promise.all(asking)
+    expect(answer.statusCode).toBe(202)
+    const where = [{ column: 'userId', comparison: '=', value: gone.id }] as const
+    expect((await api.store.list('oauthTokens', { where, orderBy: [], limit: 1, offset: 0 })).total).toBe(0)
+  })
+
   it('ends with its application, with the first commit of many', async () => {
     const own = await register(api, 'Fleeting', { actsAs: 'jane' })
     const texts = await Promise.all(
@@ -262,8 +277,8 @@ describe('what goes wrong inside', () => {
   )
 })
 
-describe('a token every second', () => {
-  it('does not make the store grow', async () => {
+describe('tokens that are asked for without end', () => {
+  it('do not make the store grow', async () => {
     const own = await openTestApi()
     await createTestUser(own, 'jane')
     const app = await register(own, 'Busy', { actsAs: 'jane' })
@@ -275,6 +290,21 @@ describe('a token every second', () => {
     }
     expect(Math.max(...counts)).toBeLessThanOrEqual(121)
     expect(counts.at(-1)).toBeGreaterThan(100)
+    await own.close()
+  })
+
+  it('nor do many at once', async () => {
+    const own = await openTestApi()
+    await createTestUser(own, 'jane')
+    const app = await register(own, 'Busy', { actsAs: 'jane' })
+    const counts: number[] = []
+    for (let round = 0; round < 10; round += 1) {
+      for (let n = 0; n < 3; n += 1)
+        await Promise.all(Array.from({ length: 40 }, () => post(own, '/oauth/token', GRANT, basic(app))))
+      own.clock.advance(3 * HOUR)
+      counts.push(await countRows(own, 'oauthTokens'))
+    }
+    expect(Math.max(...counts)).toBeLessThan(3 * 120)
     await own.close()
   })
 })

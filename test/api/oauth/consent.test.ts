@@ -205,6 +205,7 @@ describe('nobody is sent', () => {
       'to two addresses',
       (request) => `${new URLSearchParams(request).toString()}&redirect_uri=https://evil.example.com`,
     ],
+    ['with more to give back than fits into a header', (request) => ({ ...request, state: 'é'.repeat(1_000) })],
     ['for two applications', (request) => `${new URLSearchParams(request).toString()}&client_id=${desk.clientId}`],
   ]
   it.each(CASES)('%s', async (_what, change) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestUser, openTestApi, PUBLIC_URL, type TestApi, type TestUser } from '../support.ts'
+import { createTestUser, openTestApi, overriding, PUBLIC_URL, type TestApi, type TestUser } from '../support.ts'
 import {
   basic,
   CALLBACK,
@@ -94,8 +94,8 @@ describe('revoking', () => {
     expect((await me(api, jane.token)).statusCode).toBe(200)
   })
 
-  it('while it is being exchanged leaves at most what the exchange gave', async () => {
-    for (let round = 0; round < 5; round += 1) {
+  it('while it is being exchanged, or after, ends what the exchange gives too', async () => {
+    for (let round = 0; round < 10; round += 1) {
       const tokens = await tokensOf(web)
       const [exchanged, revoked] = await Promise.all([
         refresh(web, tokens.refresh_token),
@@ -103,8 +103,48 @@ describe('revoking', () => {
       ])
       expect(revoked.statusCode).toBe(200)
       expect([200, 400]).toContain(exchanged.statusCode)
-      expect((await me(api, tokens.access_token)).statusCode).toBe(401)
+      const given = exchanged.statusCode === 200 ? exchanged.json<Tokens>() : tokens
+      for (const token of [tokens.access_token, given.access_token]) expect((await me(api, token)).statusCode).toBe(401)
+      expect((await refresh(web, given.refresh_token)).statusCode).toBe(400)
     }
+  })
+
+  it('with a refresh token that was exchanged already ends what it was exchanged for, but by its own application only', async () => {
+    const tokens = await tokensOf(web)
+    const given = (await refresh(web, tokens.refresh_token)).json<Tokens>()
+    expect((await revoke(other, tokens.refresh_token)).statusCode).toBe(200)
+    expect((await me(api, given.access_token)).statusCode).toBe(200)
+    expect((await revoke(web, tokens.refresh_token)).statusCode).toBe(200)
+    expect((await me(api, given.access_token)).statusCode).toBe(401)
+  })
+
+  it('does not say that it is done, nor introspection that it is nothing, when the store cannot be read', async () => {
+    let reads = Infinity
+    const failing = await openTestApi(
+      {},
+      {
+        wrap: (store) =>
+          overriding(store, {
+            find: (table, column, value) => {
+              reads -= 1
+              return reads === 0 ? Promise.reject(new Error('unreadable')) : store.find(table, column, value)
+            },
+          }),
+      },
+    )
+    await createTestUser(failing, 'jane')
+    const report = await register(failing, 'Report', { actsAs: 'jane' })
+    const own = { grant_type: 'client_credentials', ...credentials(report) }
+    const { access_token } = (await post(failing, '/oauth/token', own)).json<Tokens>()
+    for (const path of ['/oauth/revoke', '/oauth/introspect'])
+      for (const at of [1, 2, 3]) {
+        reads = at
+        const answer = await post(failing, path, { token: access_token }, basic(report))
+        const expected = reads <= 0 ? { error: 'server_error' } : path.endsWith('revoke') ? {} : { active: true }
+        expect([at, answer.json()]).toMatchObject([at, expected])
+      }
+    expect(failing.logged.length).toBeGreaterThanOrEqual(4)
+    await failing.close()
   })
 })
 
@@ -198,12 +238,12 @@ describe('the info of a token', () => {
     ['none', () => ''],
     ['an API token', () => jane.token],
     ['an unknown one', () => '0'.repeat(64)],
-  ])('is refused for %s', async (_what, token) => {
+  ])('is refused for %s', async (what, token) => {
     const answer = await info(token())
     expect([answer.statusCode, answer.json(), answer.headers['www-authenticate']]).toEqual([
       401,
       { error: 'invalid_token', error_description: expect.any(String) as string },
-      expect.stringContaining('error="invalid_token"'),
+      `Bearer realm="OpenProject API"${what === 'none' ? '' : ', error="invalid_token"'}`,
     ])
   })
 })
