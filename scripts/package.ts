@@ -21,12 +21,13 @@ interface Lock {
 
 /**
  * The folder that is published, laid out below `target`: the compiled program, and a package.json for people who install it. Node.js
- * does not run TypeScript below node_modules, so its `bin` is not that of the checkout; npm cannot exchange it on publishing.
+ * does not run TypeScript below node_modules, so its `bin` is not that of the checkout; npm cannot exchange it on publishing. `unchecked`:
+ * whoever has had the types checked already need not wait for it again.
  */
-export function layOutPackage(target: string): void {
+export function layOutPackage(target: string, unchecked = false): void {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
-  compile(join(target, 'dist'))
+  compile(join(target, 'dist'), unchecked ? ['--noCheck'] : [])
   for (const path of CARRIED) cpSync(join(ROOT, path), join(target, path), { recursive: true })
   const manifest = publishedManifest(readJson('package.json'))
   writeJson(join(target, 'package.json'), manifest)
@@ -36,13 +37,12 @@ export function layOutPackage(target: string): void {
   )
 }
 
-function compile(outDir: string): void {
+function compile(outDir: string, more: readonly string[]): void {
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
   // Neither types nor maps: it is a program, and the sources that maps lead to are not in the package.
   const lean = ['--declaration', 'false', '--sourceMap', 'false']
-  execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir, ...lean], {
-    stdio: 'inherit',
-  })
+  const given = ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir, ...lean, ...more]
+  execFileSync(process.execPath, [tsc, ...given], { stdio: 'inherit' })
 }
 
 function publishedManifest(manifest: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -34,7 +34,15 @@ interface Edge {
 const files = globSync('src/**/*.ts')
   .map((file) => normalize(file))
   .sort()
-const sourceOf = (file: string) => ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)
+/** Parsed once for all the tests. */
+const sources = new Map(
+  files.map((file) => [file, ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)]),
+)
+function sourceOf(file: string): ts.SourceFile {
+  const source = sources.get(file)
+  if (!source) throw new Error(`${file} is no source`)
+  return source
+}
 
 function moduleOf(file: string): string {
   return LAYER_OF_FILE[file] ?? file.split('/')[1] ?? file

@@ -369,7 +369,7 @@ describe('whatever becomes of a forest', () => {
     expect(elements.map((element) => [element.id, derivedOf(element)])).toEqual([...wanted])
   }
 
-  it.each(seeds([1, 2], 1, 40))('everybody is shown what is derived from all they see (seed %i)', async (seed) => {
+  it.each(seeds([1], 1, 40))('everybody is shown what is derived from all they see (seed %i)', async (seed) => {
     const random = seededRandom(seed)
     const mia: TestUser = await createTestUser(api, 'mia')
     await addMember(api, 'demo', mia.id)

@@ -134,7 +134,7 @@ describe('a browser finds nothing in rendered Markdown', () => {
       expect(await wrong(texts)).toEqual([])
     }
     await fc.assert(fc.asyncProperty(fc.array(text, { minLength: 40, maxLength: 60 }), check), {
-      numRuns: tries(30, 3_000),
+      numRuns: tries(15, 3_000),
     })
     expect(rendered).toBeGreaterThan(100)
   })

@@ -14,9 +14,9 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { history, wrongIn, type Step } from './history.ts'
 import { afterPowerLoss, writeImage, type Image } from './power.ts'
 
-const STEPS = tries(50, 80)
+const STEPS = tries(35, 80)
 /** It takes few to see that much is lost. */
-const STEPS_TO_LOSE = 30
+const STEPS_TO_LOSE = 20
 /** Seldom anywhere, several times around each copying back of the log. */
 const CUT_SHARE = 0.35
 const CUTS_AROUND_CHECKPOINT = 4

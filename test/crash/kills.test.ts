@@ -4,7 +4,7 @@ import { brokenPromises, figuresOf, type Figures } from './judge.ts'
 import { live } from './life.ts'
 
 /** One data directory is killed this often: with twenty its log is copied back, and retries of failures come due. */
-const KILLS = tries(8, 20)
+const KILLS = tries(6, 20)
 const LIFE_MS = 300_000
 
 describe('the whole program, killed at random', () => {

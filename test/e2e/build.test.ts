@@ -14,7 +14,7 @@ let app: string
 /** The package, with the dependencies of the checkout. */
 beforeAll(() => {
   app = mkdtempSync(join(tmpdir(), 'nepenthes-build-'))
-  layOutPackage(app)
+  layOutPackage(app, true)
   symlinkSync(join(ROOT, 'node_modules'), join(app, 'node_modules'))
 }, 120_000)
 afterAll(() => rmSync(app, { recursive: true, force: true }))

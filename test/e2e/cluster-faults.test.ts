@@ -19,7 +19,7 @@ const FIRST = 'the first secret, long enough'
 const SECOND = 'the second secret, long enough'
 const HOUR_MS = 3_600_000
 /** After which of its requests the program is stopped: from the first to beyond the last of a start. */
-const REQUESTS = tries(5, 40)
+const REQUESTS = tries(4, 40)
 
 let clock: FakeClock
 let server: FakeApiServer

@@ -9,8 +9,8 @@ import { tries } from '../support/effort.ts'
 const HEAD = 'apiVersion: nepenthes.dev/v1\nkind: Webhook\nmetadata: {name: a}\n'
 const MIB = 1024 * 1024
 /** The largest file there may be; in the quick suite enough of one to see that nothing grows with it. */
-const FILE = tries(MIB / 8, MIB)
-const KEYS = tries(8_000, 60_000)
+const FILE = tries(MIB / 16, MIB)
+const KEYS = tries(4_000, 60_000)
 
 const read = (text: string | Uint8Array): ParsedFile =>
   parseFile(typeof text === 'string' ? Buffer.from(text) : text, 'a.yaml')

@@ -153,7 +153,7 @@ describe('whatever happens to the files', () => {
         await live.until(() => JSON.stringify(view(live)) === expected)
         await Promise.all([live.source.stop(), cold.source.stop()])
       }),
-      { numRuns: tries(25, 500) },
+      { numRuns: tries(15, 500) },
     )
   })
 })

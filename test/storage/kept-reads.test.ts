@@ -307,7 +307,7 @@ describe('reads that are kept', () => {
           expect(ids).toEqual(await store.values('workPackages', 'id', query.where))
         }
       }),
-      { numRuns: tries(100, 1_000) },
+      { numRuns: tries(60, 1_000) },
     )
   })
 })
