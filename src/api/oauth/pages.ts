@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { hash } from 'node:crypto'
+import { escapeHtml } from '../v3/representers/html-text.ts'
 
 /** The pages people see: plain HTML without script, readable without the style. Everything shown is escaped. */
 export class Html {
@@ -9,20 +10,12 @@ export class Html {
   }
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
 /** Template of HTML: what is put in is text unless it is HTML already. */
 export function html(strings: TemplateStringsArray, ...values: readonly (string | Html | readonly Html[])[]): Html {
   const written = values.map((value) => {
     if (value instanceof Html) return value.text
     if (typeof value !== 'string') return value.map(({ text }) => text).join('')
-    return value.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '')
+    return escapeHtml(value)
   })
   return new Html(String.raw({ raw: strings }, ...written))
 }
