@@ -9,8 +9,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
  * chosen by an attacker, and the length would tell how much of a guess is right.
  */
 const CODINGS = {
-  gzip: { whole: gzip, stream: createGzip },
-  deflate: { whole: deflate, stream: createDeflate },
+  gzip: { whole: gzip, stream: createGzip, refused: refusalOf('gzip') },
+  deflate: { whole: deflate, stream: createDeflate, refused: refusalOf('deflate') },
 } as const
 
 type Coding = keyof typeof CODINGS
@@ -40,12 +40,12 @@ function codingFor({ headers }: FastifyRequest): Coding | undefined {
   if (accepted === undefined) return undefined
   const wishes = String(accepted).toLowerCase()
   const chosen = negotiate(wishes, ['gzip', 'deflate', 'identity'])
-  return chosen === 'identity' || chosen === null || isRefused(wishes, chosen) ? undefined : chosen
+  return chosen === 'identity' || chosen === null || CODINGS[chosen].refused.test(wishes) ? undefined : chosen
 }
 
 /** To the library `*` is the first coding there is, also when that is refused beside it. */
-function isRefused(wishes: string, coding: Coding): boolean {
-  return wishes.split(',').some((wish) => new RegExp(`^\\s*${coding}\\s*;\\s*q=0(?:\\.0*)?\\s*$`).test(wish))
+function refusalOf(coding: string): RegExp {
+  return new RegExp(`(?:^|,)\\s*${coding}\\s*;\\s*q=0(?:\\.0*)?\\s*(?:,|$)`)
 }
 
 function compressStream(reply: FastifyReply, coding: Coding, payload: Readable): Readable {

@@ -5,7 +5,7 @@ import { judgeApplication } from '../api/oauth/application-rules.ts'
 import { clientFlags, flag, readClientConfig, readOption, settleEnvironment, UsageError } from '../config.ts'
 import { askFor, askForList } from './client.ts'
 import type { Io } from './io.ts'
-import { parseOutput, print } from './output.ts'
+import { outputFlag, parseOutput, print } from './output.ts'
 import { table } from './table.ts'
 
 /** `nepenthes application create|list|delete`: the programs that may act for users by OAuth 2.0. */
@@ -17,8 +17,6 @@ export function applicationCommand(io: Io): Command {
     .addCommand(deleteCommand(io))
     .helpCommand(false)
 }
-
-const OUTPUT = () => flag('-o, --output <format>', 'table, json or yaml', 'table')
 
 type Created = ApplicationView & { readonly clientSecret?: string }
 
@@ -34,7 +32,7 @@ function createCommand(io: Io): Command {
     )
     .addOption(flag('--public', 'it can keep no secret: it runs in browsers or on the machines of its users'))
     .addOption(flag('--acts-as <login>', 'the user it acts as by its own credentials; without, it cannot'))
-    .addOption(OUTPUT())
+    .addOption(outputFlag())
   for (const option of clientFlags()) command.addOption(option)
   return command
     .addHelpText(
@@ -72,7 +70,7 @@ function credentialsText({ clientId, clientSecret }: Created): string {
 }
 
 function listCommand(io: Io): Command {
-  const command = new Command('list').description('List applications, without their secrets.').addOption(OUTPUT())
+  const command = new Command('list').description('List applications, without their secrets.').addOption(outputFlag())
   for (const option of clientFlags()) command.addOption(option)
   return command.action(async (_options: unknown, self: Command) => {
     settleEnvironment(self)

@@ -6,10 +6,8 @@ import type { Result } from '../base/result.ts'
 import { clientFlags, flag, readClientConfig, readOption, settleEnvironment, UsageError } from '../config.ts'
 import { askFor, askForList } from './client.ts'
 import type { Io } from './io.ts'
-import { parseOutput, print } from './output.ts'
+import { outputFlag, parseOutput, print } from './output.ts'
 import { printable, table } from './table.ts'
-
-const OUTPUT = () => flag('-o, --output <format>', 'table, json or yaml', 'table')
 
 /** `nepenthes deliveries list|show|redeliver`: the delivery log. */
 export function deliveriesCommand(io: Io): Command {
@@ -28,7 +26,7 @@ function listCommand(io: Io): Command {
     .addOption(flag('--state <state>', 'only pending, delivered, dead (given up) or cancelled'))
     .addOption(flag('--limit <count>', 'at most so many, up to 1000', '50'))
     .addOption(flag('--before <id>', 'only older than this delivery: how to page'))
-    .addOption(OUTPUT())
+    .addOption(outputFlag())
   for (const option of clientFlags()) command.addOption(option)
   return command
     .addHelpText(
@@ -85,7 +83,7 @@ function showCommand(io: Io): Command {
   const command = new Command('show')
     .description('Show one delivery: its event, its attempts and what the receiver answered.')
     .argument('<id>', 'its id, for example dlv_2n9c; receivers get it as x-nepenthes-delivery')
-    .addOption(OUTPUT())
+    .addOption(outputFlag())
   for (const option of clientFlags()) command.addOption(option)
   return command.action(async (id: string, _options: unknown, self: Command) => {
     settleEnvironment(self)

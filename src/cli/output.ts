@@ -1,9 +1,13 @@
 import { stringify } from 'yaml'
 
 import { fail, ok, type Result } from '../base/result.ts'
+import { flag } from '../config.ts'
 import type { Io } from './io.ts'
 
 export type Output = 'table' | 'json' | 'yaml'
+
+/** For commands whose answer is for people unless it is asked for otherwise. */
+export const outputFlag = () => flag('-o, --output <format>', 'table, json or yaml', 'table')
 
 export function parseOutput(text: string): Result<Output, string> {
   const output = (['table', 'json', 'yaml'] as const).find((candidate) => candidate === text)

@@ -7,7 +7,7 @@ import { clientFlags, flag, readClientConfig, readOption, settleEnvironment, Usa
 import { askFor, foreignError } from './client.ts'
 import { parseDurationMs } from './duration.ts'
 import type { Io } from './io.ts'
-import { parseOutput, print } from './output.ts'
+import { outputFlag, parseOutput, print } from './output.ts'
 import { printable } from './table.ts'
 import { parseTarget, targetText } from './target.ts'
 
@@ -18,7 +18,7 @@ export function pingCommand(io: Io): Command {
     .description('Send one signed test request to the receiver of a webhook, now, and tell what came back.')
     .argument('<webhook/name>', 'the webhook, for example webhook/billing')
     .addOption(flag('--timeout <duration>', "give up sooner than the webhook's timeoutSeconds, for example 2s"))
-    .addOption(flag('-o, --output <format>', 'table, json or yaml', 'table'))
+    .addOption(outputFlag())
   for (const option of clientFlags()) command.addOption(option)
   return command
     .addHelpText(

@@ -4,7 +4,7 @@ import type { TokenView } from '../admin/tokens.ts'
 import { clientFlags, flag, readClientConfig, readOption, settleEnvironment, UsageError } from '../config.ts'
 import { askFor, askForList } from './client.ts'
 import type { Io } from './io.ts'
-import { parseOutput, print } from './output.ts'
+import { outputFlag, parseOutput, print } from './output.ts'
 import { table } from './table.ts'
 
 /** `nepenthes token create|list|revoke`: API tokens. */
@@ -43,9 +43,7 @@ Examples:
 }
 
 function listCommand(io: Io): Command {
-  const command = new Command('list')
-    .description('List API tokens, without their texts.')
-    .addOption(flag('-o, --output <format>', 'table, json or yaml', 'table'))
+  const command = new Command('list').description('List API tokens, without their texts.').addOption(outputFlag())
   for (const option of clientFlags()) command.addOption(option)
   return command.action(async (_options: unknown, self: Command) => {
     settleEnvironment(self)

@@ -3,7 +3,16 @@ import type { ApiStore } from '../../src/api/context.ts'
 import type { PendingDelivery } from '../../src/storage/records.ts'
 import type { WriteSet } from '../../src/storage/store.ts'
 import { asking } from './asking.ts'
-import { addMember, createTestUser, href, MEMBER, openTestApi, overriding, PROJECT_ADMIN } from './support.ts'
+import {
+  addMember,
+  beforeCommit,
+  createTestUser,
+  href,
+  MEMBER,
+  openTestApi,
+  overriding,
+  PROJECT_ADMIN,
+} from './support.ts'
 import { withoutWatching, type Json, type TestApi, type TestUser } from './support.ts'
 
 describe('the links of actions', () => {
@@ -72,16 +81,12 @@ describe('a change of what somebody may do', () => {
   /** A private project with one work package, and a user who is nothing there; `before` runs ahead of the next commit. */
   async function scene() {
     const state: { before?: () => Promise<unknown>; writes: WriteSet[] } = { writes: [] }
-    const wrap = (store: ApiStore) =>
-      overriding(store, {
-        async commit(write) {
-          const { before } = state
-          delete state.before
-          await before?.()
-          state.writes.push(write)
-          return store.commit(write)
-        },
+    const wrap = (store: ApiStore) => {
+      const interrupted = beforeCommit(state)(store)
+      return overriding(interrupted, {
+        commit: (write) => (state.writes.push(write), interrupted.commit(write)),
       })
+    }
     const opened = (api = await openTestApi(
       { webhooks: [{ name: 'all', events: ['work_package:updated'] }] },
       { wrap },

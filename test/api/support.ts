@@ -162,6 +162,19 @@ export async function openTestApi(
 
 export const href = (path: string) => ({ href: `/api/v3/${path}` })
 
+/** Runs once, ahead of the next commit, what `state.before` then is. */
+export function beforeCommit(state: { before?: (() => Promise<unknown>) | undefined }) {
+  return (store: ApiStore): ApiStore =>
+    overriding(store, {
+      async commit(write) {
+        const { before } = state
+        delete state.before
+        await before?.()
+        return store.commit(write)
+      },
+    })
+}
+
 /** The same store with some of its functions replaced; the others are inherited, as the store's own layers are. */
 export function overriding(store: ApiStore, parts: Partial<ApiStore>): ApiStore {
   return Object.assign(Object.create(store) as ApiStore, parts)

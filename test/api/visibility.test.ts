@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ApiStore } from '../../src/api/context.ts'
 import type { Mutation } from '../../src/storage/store.ts'
 import { asking, filters, type Listed } from './asking.ts'
-import { addMember, createTestUser, href, openTestApi, overriding, PROJECT_ADMIN } from './support.ts'
+import { addMember, beforeCommit, createTestUser, href, openTestApi, PROJECT_ADMIN } from './support.ts'
 import type { Json, TestApi } from './support.ts'
 
 const UNDISCLOSED = 'urn:openproject-org:api:v3:undisclosed'
@@ -321,16 +320,7 @@ describe('what is not one’s own to decide', () => {
 
   it('is a deletion once the membership it rests on has ended', async () => {
     const state: { before?: (() => Promise<unknown>) | undefined } = {}
-    const wrap = (store: ApiStore) =>
-      overriding(store, {
-        async commit(write) {
-          const { before } = state
-          delete state.before
-          await before?.()
-          return store.commit(write)
-        },
-      })
-    const api = await openTestApi({}, { wrap })
+    const api = await openTestApi({}, { wrap: beforeCommit(state) })
     const mia = await createTestUser(api, 'mia')
     await api.create('/api/v3/projects', { name: 'Own' })
     for (const path of ['time_entries/1', 'work_packages/1']) {

@@ -129,17 +129,8 @@ export const WORK_PACKAGES: ListDefinition<'workPackages'> = {
     ...['createdAt', 'updatedAt', 'readonly', 'self', 'schema', 'timeEntries', 'relations', 'attachments', 'category'],
     ...['type', 'priority', 'project', 'status', 'author', 'responsible', 'assignee', 'version', 'budget', 'parent'],
     ...['children', 'ancestors', 'customActions', 'update', 'updateImmediately', 'delete', 'logTime', 'addChild'],
-    ...[
-      'changeParent',
-      'activities',
-      'addComment',
-      'previewMarkup',
-      'watch',
-      'unwatch',
-      'watchers',
-      'availableWatchers',
-    ],
-    ...['addWatcher', 'removeWatcher'],
+    ...['changeParent', 'activities', 'addComment', 'previewMarkup'],
+    ...['watch', 'unwatch', 'watchers', 'availableWatchers', 'addWatcher', 'removeWatcher'],
   ],
   render: async ({ store, memo }, viewer, rows) => {
     const ids = rows.map((row) => row.id)
